@@ -1,0 +1,429 @@
+//! Outgoing HTTP. Every call has a total budget that retries share, is bounded in number (bulkhead), stops while the
+//! peer is down (breaker), and carries the correlation ID, the trace context and what is left of the deadline.
+//!
+//! The breaker, the bulkhead and the retry budget are one peer's: make one [`Client`] per peer and clone it.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use opentelemetry::propagation::Injector;
+use opentelemetry::{KeyValue, global};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Request, StatusCode, Url};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+use tracing::{Instrument, Span, field};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::request;
+
+/// `<peer>.*`: how one peer is called. Times in milliseconds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientConfig {
+    /// To open a connection.
+    pub connect_timeout_ms: u64,
+    /// For one attempt, the whole body included.
+    pub attempt_timeout_ms: u64,
+    /// For all attempts and the waits between them.
+    pub total_timeout_ms: u64,
+    /// Attempts at most, the first one included.
+    pub max_attempts: u32,
+    /// Calls under way at once; one more is refused at once.
+    pub max_concurrent: usize,
+    /// Largest answer in bytes.
+    pub max_body: usize,
+    /// Failures in a row that open the breaker.
+    pub breaker_threshold: u32,
+    /// How long it stays open before one call probes the peer.
+    pub breaker_open_ms: u64,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            connect_timeout_ms: 300,
+            attempt_timeout_ms: 1_000,
+            total_timeout_ms: 2_500,
+            max_attempts: 3,
+            max_concurrent: 64,
+            max_body: 1024 * 1024,
+            breaker_threshold: 5,
+            breaker_open_ms: 5_000,
+        }
+    }
+}
+
+/// Whether a request may be sent twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// The peer does the same once or twice (GET, PUT, or a key that the peer checks).
+    Safe,
+    /// Sent again only where the first attempt did not reach the peer.
+    Unsafe,
+}
+
+/// Why a call has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The bulkhead is full.
+    #[error("too many calls to the peer at once")]
+    Full,
+    /// The breaker is open.
+    #[error("the peer is considered down")]
+    Open,
+    /// The budget ran out.
+    #[error("the peer did not answer in time")]
+    Timeout,
+    /// No connection, or it broke.
+    #[error("the peer cannot be reached")]
+    Unreachable,
+    /// The answer is larger than allowed.
+    #[error("the peer's answer is too large")]
+    TooLarge,
+    /// The answer is not what the peer's contract says.
+    #[error("the peer's answer cannot be read")]
+    Unreadable,
+}
+
+/// A complete answer, of any status.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its whole body.
+    pub body: bytes::Bytes,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, CallError> {
+        serde_json::from_slice(&self.body).map_err(|_| CallError::Unreadable)
+    }
+}
+
+/// Calls one peer.
+#[derive(Clone)]
+pub struct Client {
+    peer: &'static str,
+    http: reqwest::Client,
+    config: ClientConfig,
+    bulkhead: Arc<Semaphore>,
+    breaker: Arc<Breaker>,
+    retries: Arc<RetryBudget>,
+}
+
+impl Client {
+    /// A client for the peer that metrics and spans call `peer`.
+    #[allow(clippy::disallowed_methods, reason = "the one place where an HTTP client is built")]
+    pub fn new(peer: &'static str, config: &ClientConfig) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Self {
+            peer,
+            http,
+            config: config.clone(),
+            bulkhead: Arc::new(Semaphore::new(config.max_concurrent)),
+            breaker: Arc::new(Breaker::new(
+                config.breaker_threshold,
+                Duration::from_millis(config.breaker_open_ms),
+            )),
+            retries: Arc::default(),
+        })
+    }
+
+    /// GETs a URL.
+    pub async fn get(&self, url: Url) -> Result<Answer, CallError> {
+        self.send(Request::new(Method::GET, url), Repeat::Safe).await
+    }
+
+    /// Sends a request whose body is in memory; any status is an answer. Retries end where the budget of the call or of the peer ends.
+    pub async fn send(&self, request: Request, repeat: Repeat) -> Result<Answer, CallError> {
+        let span = tracing::info_span!(
+            "call",
+            otel.kind = "client",
+            otel.name = format!("{} {}", request.method(), self.peer),
+            peer = self.peer,
+            http.response.status_code = field::Empty,
+            attempts = field::Empty,
+        );
+        let outcome = self.attempts(request, repeat).instrument(span.clone()).await;
+        let label = match &outcome {
+            Ok(answer) => {
+                span.record("http.response.status_code", answer.status.as_u16());
+                if answer.status.is_server_error() { "server_error" } else { "answered" }
+            }
+            Err(CallError::Full) => "full",
+            Err(CallError::Open) => "open",
+            Err(CallError::Timeout) => "timeout",
+            Err(CallError::Unreachable) => "unreachable",
+            Err(CallError::TooLarge | CallError::Unreadable) => "unreadable",
+        };
+        global::meter("garant")
+            .u64_counter("garant.client.calls")
+            .build()
+            .add(1, &[KeyValue::new("peer", self.peer), KeyValue::new("outcome", label)]);
+        outcome
+    }
+
+    async fn attempts(&self, request: Request, repeat: Repeat) -> Result<Answer, CallError> {
+        let _place = self.bulkhead.try_acquire().map_err(|_| CallError::Full)?;
+        let total = Duration::from_millis(self.config.total_timeout_ms);
+        let mut deadline = Instant::now() + total;
+        if let Some(callers) = request::current().and_then(|context| context.deadline) {
+            deadline = deadline.min(callers);
+        }
+        self.retries.deposit();
+        let mut attempt = 1;
+        loop {
+            self.breaker.admit(Instant::now())?;
+            // `Request` with a streamed body can't be cloned, and none of ours has one.
+            let copy = request.try_clone().ok_or(CallError::Unreachable)?;
+            let outcome = self.attempt(copy, deadline).await;
+            let failed = !matches!(&outcome, Ok(answer) if !answer.status.is_server_error());
+            self.breaker.record(failed, Instant::now());
+            Span::current().record("attempts", attempt);
+            let again = match &outcome {
+                Ok(answer) => {
+                    repeat == Repeat::Safe && matches!(answer.status.as_u16(), 429 | 502 | 503 | 504)
+                }
+                Err(CallError::Unreachable) => true,
+                Err(CallError::Timeout) => repeat == Repeat::Safe,
+                Err(_) => false,
+            };
+            let wait = backoff(attempt);
+            let in_time = Instant::now() + wait < deadline;
+            if !again || attempt >= self.config.max_attempts || !in_time || !self.retries.withdraw() {
+                return outcome;
+            }
+            tokio::time::sleep(wait).await;
+            attempt += 1;
+        }
+    }
+
+    async fn attempt(&self, mut request: Request, deadline: Instant) -> Result<Answer, CallError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let limit = left.min(Duration::from_millis(self.config.attempt_timeout_ms));
+        propagate(request.headers_mut(), limit);
+        let exchange = async {
+            let response = self.http.execute(request).await.map_err(|error| {
+                if error.is_timeout() && !error.is_connect() {
+                    CallError::Timeout
+                } else {
+                    CallError::Unreachable
+                }
+            })?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            let mut body = bytes::BytesMut::new();
+            let mut chunks = response.bytes_stream();
+            while let Some(chunk) = chunks.next().await {
+                let chunk = chunk.map_err(|_| CallError::Timeout)?;
+                if body.len() + chunk.len() > self.config.max_body {
+                    return Err(CallError::TooLarge);
+                }
+                body.extend_from_slice(&chunk);
+            }
+            Ok(Answer { status, headers, body: body.freeze() })
+        };
+        tokio::time::timeout(limit, exchange).await.map_err(|_| CallError::Timeout)?
+    }
+}
+
+fn propagate(headers: &mut HeaderMap, left: Duration) {
+    if let Some(context) = request::current()
+        && let Ok(value) = HeaderValue::from_str(&context.correlation_id.to_string())
+    {
+        headers.insert(request::CORRELATION_ID, value);
+    }
+    headers.insert(request::EXPECTED_TIMEOUT, HeaderValue::from(left.as_millis() as u64));
+    let context = Span::current().context();
+    global::get_text_map_propagator(|propagator| {
+        propagator.inject_context(&context, &mut Outgoing(headers));
+    });
+}
+
+struct Outgoing<'a>(&'a mut HeaderMap);
+
+impl Injector for Outgoing<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(key), HeaderValue::from_str(&value)) {
+            self.0.insert(name, value);
+        }
+    }
+}
+
+/// 50 ms doubled at each attempt, of which a random half, so that callers don't come back together.
+fn backoff(attempt: u32) -> Duration {
+    let full = 50_u64.saturating_mul(1 << attempt.min(6));
+    Duration::from_millis(full / 2 + rand::random_range(0..=full / 2))
+}
+
+/// Retries are at most a tenth of the calls, with ten in hand: a peer in trouble is not hit three times as hard.
+#[derive(Debug)]
+struct RetryBudget {
+    tenths: AtomicU64,
+}
+
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self { tenths: AtomicU64::new(Self::MOST) }
+    }
+}
+
+impl RetryBudget {
+    const MOST: u64 = 100;
+
+    fn deposit(&self) {
+        let _ = self.tenths.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tenths| {
+            Some((tenths + 1).min(Self::MOST))
+        });
+    }
+
+    fn withdraw(&self) -> bool {
+        self.tenths
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tenths| tenths.checked_sub(10))
+            .is_ok()
+    }
+}
+
+/// Closed until `threshold` failures in a row, then open for a while, then one probe decides.
+#[derive(Debug)]
+struct Breaker {
+    threshold: u32,
+    open_for: Duration,
+    failures: AtomicU32,
+    open_until: Mutex<Option<Instant>>,
+}
+
+impl Breaker {
+    fn new(threshold: u32, open_for: Duration) -> Self {
+        Self { threshold, open_for, failures: AtomicU32::new(0), open_until: Mutex::new(None) }
+    }
+
+    fn admit(&self, now: Instant) -> Result<(), CallError> {
+        let mut open_until = self.open_until.lock().unwrap_or_else(PoisonError::into_inner);
+        match *open_until {
+            Some(until) if now < until => Err(CallError::Open),
+            Some(_) => {
+                // This call is the probe; the others wait another round for its outcome.
+                *open_until = Some(now + self.open_for);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn record(&self, failed: bool, now: Instant) {
+        let mut open_until = self.open_until.lock().unwrap_or_else(PoisonError::into_inner);
+        if !failed {
+            self.failures.store(0, Ordering::Relaxed);
+            *open_until = None;
+        } else if self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= self.threshold {
+            *open_until = Some(now + self.open_for);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wiremock::matchers::any;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+
+    fn client(change: impl FnOnce(&mut ClientConfig)) -> Client {
+        let mut config = ClientConfig { attempt_timeout_ms: 200, total_timeout_ms: 600, ..Default::default() };
+        change(&mut config);
+        Client::new("peer", &config).unwrap()
+    }
+
+    async fn peer(answer: ResponseTemplate) -> (MockServer, Url) {
+        let server = MockServer::start().await;
+        Mock::given(any()).respond_with(answer).mount(&server).await;
+        let url = server.uri().parse().unwrap();
+        (server, url)
+    }
+
+    async fn requests(server: &MockServer) -> usize {
+        server.received_requests().await.unwrap().len()
+    }
+
+    #[tokio::test]
+    async fn a_safe_call_is_retried_and_an_unsafe_one_is_not() {
+        let (server, url) = peer(ResponseTemplate::new(503)).await;
+        let client = client(|_| ());
+        assert_eq!(client.get(url.clone()).await.unwrap().status, 503);
+        assert_eq!(requests(&server).await, 3);
+        client.send(Request::new(Method::POST, url), Repeat::Unsafe).await.unwrap();
+        assert_eq!(requests(&server).await, 4);
+    }
+
+    #[tokio::test]
+    async fn a_slow_peer_costs_the_budget_and_no_more() {
+        let (_server, url) = peer(ResponseTemplate::new(200).set_delay(Duration::from_secs(5))).await;
+        let started = Instant::now();
+        assert_eq!(client(|_| ()).get(url).await.unwrap_err(), CallError::Timeout);
+        assert!(started.elapsed() < Duration::from_millis(1_200), "{:?}", started.elapsed());
+    }
+
+    #[tokio::test]
+    async fn the_callers_deadline_cuts_the_budget() {
+        let (server, url) = peer(ResponseTemplate::new(200).set_delay(Duration::from_secs(5))).await;
+        let context = request::RequestContext {
+            correlation_id: uuid::Uuid::from_u128(7),
+            deadline: Some(Instant::now() + Duration::from_millis(50)),
+        };
+        let outcome = request::within(context, client(|_| ()).get(url)).await;
+        assert_eq!(outcome.unwrap_err(), CallError::Timeout);
+        let sent = server.received_requests().await.unwrap();
+        assert_eq!(sent.len(), 1);
+        assert_eq!(sent[0].headers[request::CORRELATION_ID], uuid::Uuid::from_u128(7).to_string());
+        let left: u64 = sent[0].headers[request::EXPECTED_TIMEOUT].to_str().unwrap().parse().unwrap();
+        assert!(left <= 50, "{left}");
+    }
+
+    #[tokio::test]
+    async fn the_breaker_opens_after_failures_in_a_row_and_heals_by_itself() {
+        let server = MockServer::start().await;
+        Mock::given(any()).respond_with(ResponseTemplate::new(500)).up_to_n_times(2).mount(&server).await;
+        Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+        let url: Url = server.uri().parse().unwrap();
+        let client = client(|config| {
+            config.breaker_threshold = 2;
+            config.breaker_open_ms = 150;
+        });
+        for _ in 0..2 {
+            assert_eq!(client.get(url.clone()).await.unwrap().status, 500);
+        }
+        assert_eq!(client.get(url.clone()).await.unwrap_err(), CallError::Open);
+        assert_eq!(requests(&server).await, 2, "an open breaker must not reach the peer");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(client.get(url.clone()).await.unwrap().status, 200);
+        assert_eq!(client.get(url).await.unwrap().status, 200);
+    }
+
+    #[tokio::test]
+    async fn the_bulkhead_refuses_at_once() {
+        let (_server, url) = peer(ResponseTemplate::new(200).set_delay(Duration::from_millis(150))).await;
+        let client = client(|config| config.max_concurrent = 1);
+        let (first, second) = tokio::join!(client.get(url.clone()), client.get(url));
+        assert_eq!(first.unwrap().status, 200);
+        assert_eq!(second.unwrap_err(), CallError::Full);
+    }
+
+    #[test]
+    fn the_retry_budget_runs_out_and_refills_with_calls() {
+        let budget = RetryBudget::default();
+        assert_eq!((0..20).filter(|_| budget.withdraw()).count(), 10);
+        (0..10).for_each(|_| budget.deposit());
+        assert!(budget.withdraw());
+        assert!(!budget.withdraw());
+    }
+}

@@ -1,0 +1,175 @@
+//! The database: pool, migrations, grants, and what a failure means to a client.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
+
+use crate::error::Problem;
+
+/// `database.*`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `postgres://…` of the application's role, which has DML only.
+    pub url: SecretString,
+    /// `postgres://…` of the owner's role; only `migrate` uses it. Defaults to `url`.
+    pub owner_url: Option<SecretString>,
+    /// The application's role, to which `migrate` grants what it needs. Defaults to the user in `url`.
+    pub app_role: Option<String>,
+    /// Connections a replica holds at most.
+    pub pool_size: u32,
+    /// How long a request waits for a connection before it is answered 503, in milliseconds.
+    pub acquire_timeout_ms: u64,
+    /// How long one statement of a request may run, in milliseconds; background work sets its own.
+    pub statement_timeout_ms: u64,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            url: SecretString::default(),
+            owner_url: None,
+            app_role: None,
+            pool_size: 16,
+            acquire_timeout_ms: 2_000,
+            statement_timeout_ms: 30_000,
+        }
+    }
+}
+
+/// Why the database could not be opened or migrated.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// `database.url` is missing or not a URL.
+    #[error("configuration key `database.{0}` is missing or not a postgres:// URL")]
+    Url(&'static str),
+    /// The server answered with an error, or not at all.
+    #[error("database: {0}")]
+    Sql(#[from] sqlx::Error),
+    /// A migration failed.
+    #[error("migration: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// `serve` found a migration that has not run.
+    #[error("migration {0} has not run: run `migrate` first")]
+    Pending(String),
+    /// A role's name that would have to be quoted.
+    #[error("database.app_role: only lower-case letters, digits and _ are allowed")]
+    Role,
+}
+
+impl DatabaseConfig {
+    fn options(url: &SecretString, key: &'static str) -> Result<PgConnectOptions, DatabaseError> {
+        let options: PgConnectOptions =
+            url.expose_secret().parse().map_err(|_| DatabaseError::Url(key))?;
+        // Statements are logged by nobody: a slow one shows in the database's own log and in the span.
+        Ok(options.disable_statement_logging())
+    }
+
+    /// Opens the application's pool; the first connection is made by the first use.
+    pub fn pool(&self) -> Result<PgPool, DatabaseError> {
+        let options = Self::options(&self.url, "url")?.options([
+            ("statement_timeout", format!("{}ms", self.statement_timeout_ms)),
+            ("idle_in_transaction_session_timeout", "60s".to_owned()),
+        ]);
+        Ok(PgPoolOptions::new()
+            .max_connections(self.pool_size)
+            .acquire_timeout(Duration::from_millis(self.acquire_timeout_ms))
+            .connect_lazy_with(options))
+    }
+
+    /// Runs the migrations as the owner, then grants the application's role DML on their schemas.
+    pub async fn migrate(&self, parts: &[Part]) -> Result<(), DatabaseError> {
+        let owner = match &self.owner_url {
+            Some(url) => Self::options(url, "owner_url")?,
+            None => Self::options(&self.url, "url")?,
+        };
+        let app = Self::options(&self.url, "url")?;
+        let role = self.app_role.clone().unwrap_or_else(|| app.get_username().to_owned());
+        if role.is_empty()
+            || !role.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        {
+            return Err(DatabaseError::Role);
+        }
+        let mut connection = owner.connect().await?;
+        for part in parts {
+            part.migrator.run_direct(None, &mut connection, false).await?;
+            grant(&mut connection, part, &role).await?;
+        }
+        connection.close().await?;
+        Ok(())
+    }
+}
+
+/// One schema of a service's database, with its migrations.
+#[derive(Debug)]
+pub struct Part {
+    /// The schema.
+    pub schema: &'static str,
+    /// Its migrations, recorded in the schema's own `_sqlx_migrations`.
+    pub migrator: &'static Migrator,
+    /// Tables on which the application has INSERT and SELECT only.
+    pub append_only: &'static [&'static str],
+}
+
+async fn grant(connection: &mut PgConnection, part: &Part, role: &str) -> Result<(), sqlx::Error> {
+    let schema = part.schema;
+    let mut sql = format!(
+        "GRANT USAGE ON SCHEMA {schema} TO {role};
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};
+         GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
+         REVOKE INSERT, UPDATE, DELETE ON {schema}._sqlx_migrations FROM {role};"
+    );
+    for table in part.append_only {
+        sql.push_str(&format!("REVOKE UPDATE, DELETE ON {schema}.{table} FROM {role};"));
+    }
+    connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql))).await?;
+    Ok(())
+}
+
+/// Fails where a migration of `parts` has not run: `serve` must not start on an older schema.
+pub async fn require_migrations(pool: &PgPool, parts: &[Part]) -> Result<(), DatabaseError> {
+    for part in parts {
+        let sql = format!("SELECT version FROM {}._sqlx_migrations WHERE success", part.schema);
+        let applied: Vec<i64> = match sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(pool).await {
+            Ok(applied) => applied,
+            // 42P01, 3F000: no such table or schema, so nothing has run. 42501: migrated for another role.
+            Err(error) if has_code(&error, &["42P01", "3F000", "42501"]) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(missing) = part.migrator.iter().find(|m| !applied.contains(&m.version)) {
+            return Err(DatabaseError::Pending(format!("{}/{}", part.schema, missing.version)));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the database answered with one of these SQLSTATE codes.
+pub fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .is_some_and(|code| codes.contains(&code.as_ref()))
+}
+
+/// Whether the failure is the database's absence and not the statement's fault: the connection broke, the pool is
+/// full, the server is starting, stopping or out of resources (SQLSTATE classes 08, 53, 57).
+pub fn is_unavailable(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => true,
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class))),
+        // sqlx reports a connection that the server closed in mid-message this way.
+        sqlx::Error::Protocol(_) => true,
+        _ => false,
+    }
+}
+
+/// What the client is told of a database failure: 503 when the database is away, else 500.
+pub fn problem(error: &sqlx::Error) -> Problem {
+    if is_unavailable(error) { Problem::unavailable() } else { Problem::internal() }
+}

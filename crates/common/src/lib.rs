@@ -1,0 +1,27 @@
+//! What every Garant service needs and nothing else.
+//!
+//! | module | room for |
+//! |---|---|
+//! | [`config`] | layered configuration with secrets from files |
+//! | [`telemetry`] | JSON logs, OTLP, Prometheus |
+//! | [`request`] | correlation ID, span, deadline and RED metrics of one request |
+//! | [`error`] | what a client is told, and the one renderer per contract |
+//! | [`body`] | request bodies, parsed with the name of the field at fault |
+//! | [`auth`] | the resource server: tokens in, [`auth::Caller`] out |
+//! | [`server`] | bootstrap, management port, health, limits, graceful drain |
+//! | [`client`] | outgoing HTTP with budget, retry, breaker and bulkhead |
+//! | [`db`] | pool, migrations, grants, and what a database failure means to a client |
+//! | [`redact`] | types whose content never reaches a log |
+//! | [`clock`] | the time, injected |
+
+pub mod auth;
+pub mod body;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod error;
+pub mod redact;
+pub mod request;
+pub mod server;
+pub mod telemetry;

@@ -1,0 +1,1 @@
+//! Matches an aggregator's transactions with each operator's statement.
