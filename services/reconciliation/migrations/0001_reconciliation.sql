@@ -26,7 +26,7 @@ CREATE TABLE reconciliation.transactions (
     status         text        NOT NULL,
     amount         bigint      NOT NULL CHECK (amount >= 0),
     currency       text        NOT NULL,
-    phone          text,
+    phone          text        NOT NULL,
     payment_date   timestamptz NOT NULL,
     trans_id       text        NOT NULL,
     content_hash   bytea       NOT NULL,

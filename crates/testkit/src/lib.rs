@@ -1,0 +1,16 @@
+//! PostgreSQL, Envoy, running services, fixtures and peers for tests and the local stack.
+//!
+//! Depends on no service: it starts their binaries and speaks to them as any client would.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests and the local stack are outside clients, common::client is for services"
+)]
+
+pub mod envoy;
+pub mod http;
+pub mod peers;
+pub mod postgres;
+pub mod process;
+mod python;
+pub mod statements;
+pub mod workspace;

@@ -1,0 +1,105 @@
+//! The service's configuration, one struct per concern; `README.md` has the table.
+
+use common::auth::TrustedIssuer;
+use common::client::{Client, ClientConfig};
+use common::db::DatabaseConfig;
+use common::server::{ManagementConfig, ServerConfig};
+use common::telemetry::TelemetryConfig;
+use identity::IdentityConfig;
+use serde::Deserialize;
+use url::Url;
+
+/// Everything that `garant.toml` and the environment can set.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The public port.
+    pub server: ServerConfig,
+    /// The port of probes and metrics.
+    pub management: ManagementConfig,
+    /// The database.
+    pub database: DatabaseConfig,
+    /// Logs, traces and metrics.
+    pub telemetry: TelemetryConfig,
+    /// The authorization server that this service carries.
+    pub identity: IdentityConfig,
+    /// Whose tokens are accepted beside its own, and what is open without one.
+    pub auth: AuthConfig,
+    /// What an uploaded file may cost.
+    pub upload: UploadConfig,
+    /// The background matching.
+    pub matching: MatchingConfig,
+}
+
+/// `auth.*`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthConfig {
+    /// Issuers elsewhere.
+    pub issuers: Vec<IssuerConfig>,
+    /// Opens the reads of tasks and their details to everybody, as the original has it; never profiles.
+    pub public_reads: bool,
+}
+
+/// `auth.issuers[]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuerConfig {
+    /// `iss` of its tokens.
+    pub issuer: String,
+    /// Where its keys are.
+    pub jwks_url: Url,
+}
+
+impl IssuerConfig {
+    /// The issuer as the resource server trusts it.
+    pub fn trusted(&self) -> anyhow::Result<TrustedIssuer> {
+        let client = Client::new("issuer", &ClientConfig::default())?;
+        let keys = common::auth::RemoteKeys::new(self.jwks_url.clone(), client);
+        Ok(TrustedIssuer { keys: std::sync::Arc::new(keys), revocations: None })
+    }
+}
+
+/// `upload.*`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UploadConfig {
+    /// Largest file of a multipart upload, in bytes; it is spooled to disk.
+    pub max_bytes: u64,
+    /// Largest JSON request, in bytes; its rows are held in memory.
+    pub max_json_bytes: usize,
+    /// Rows of a file at most.
+    pub max_rows: u32,
+    /// Uploads that are read at once; one more is answered 503 with `Retry-After`.
+    pub concurrency: usize,
+    /// How long a client may be silent in the middle of its upload, in seconds.
+    pub idle_s: u64,
+}
+
+impl Default for UploadConfig {
+    fn default() -> Self {
+        Self {
+            max_bytes: 1024 * 1024 * 1024,
+            max_json_bytes: 32 * 1024 * 1024,
+            max_rows: 5_000_000,
+            concurrency: 4,
+            idle_s: 60,
+        }
+    }
+}
+
+/// `matching.*`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MatchingConfig {
+    /// Tasks that one replica matches at once.
+    pub concurrency: usize,
+    /// How long a task stays with a replica that has gone silent, in seconds.
+    pub lease_s: u64,
+}
+
+impl Default for MatchingConfig {
+    fn default() -> Self {
+        Self { concurrency: 2, lease_s: 30 }
+    }
+}
