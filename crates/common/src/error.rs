@@ -3,6 +3,7 @@
 //! Each operation has its own error enum and describes it with [`ToProblem`]; each service has one [`Renderer`].
 //! Errors of the framework (unknown route, wrong method, a body too large) take the same way.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -10,7 +11,8 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use futures_util::FutureExt;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -126,7 +128,7 @@ macro_rules! error_response {
 }
 
 /// A service's one way of writing a [`Problem`] that has no fixed body.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct Renderer {
     /// `Content-Type` of the body.
     pub content_type: &'static str,
@@ -138,13 +140,18 @@ pub struct Renderer {
 #[derive(Debug, Clone, Copy)]
 pub struct Rendered;
 
-/// Middleware: writes every failed response through the service's renderer, and logs the cause of a 5xx.
+/// Middleware: writes every failed response through the service's renderer, logs the cause of a 5xx, and answers 500
+/// where a handler panicked.
 pub async fn render_errors<B: MessageBody + 'static>(
     renderer: Renderer,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let response = next.call(request).await?;
+    // A panic in one request is that request's 500 and nobody else's.
+    let response = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(response) => response?,
+        Err(_) => return Err(Panicked { renderer, correlation_id: correlation_id() }.into()),
+    };
     if response.status().as_u16() < 400 || response.response().extensions().contains::<Rendered>() {
         return Ok(response.map_into_boxed_body());
     }
@@ -160,15 +167,34 @@ pub async fn render_errors<B: MessageBody + 'static>(
         .cloned()
         .unwrap_or_else(|| framework_problem(response.status()));
     let (request, original) = response.into_parts();
-    let mut rendered = write(&problem, renderer);
+    let mut rendered = write(&problem, renderer, correlation_id());
     if let Some(allow) = original.headers().get(header::ALLOW) {
         rendered.headers_mut().insert(header::ALLOW, allow.clone());
     }
     Ok(ServiceResponse::new(request, rendered))
 }
 
-fn write(problem: &Problem, renderer: Renderer) -> HttpResponse {
-    let correlation_id = request::current().map(|context| context.correlation_id).unwrap_or_default();
+fn correlation_id() -> Uuid {
+    request::current().map(|context| context.correlation_id).unwrap_or_default()
+}
+
+/// A handler panicked. Its request is gone with it, so this error renders itself, outside every middleware.
+#[derive(Debug, thiserror::Error)]
+#[error("the handler panicked")]
+struct Panicked {
+    renderer: Renderer,
+    correlation_id: Uuid,
+}
+
+impl ResponseError for Panicked {
+    fn error_response(&self) -> HttpResponse {
+        let mut response = write(&Problem::internal(), self.renderer, self.correlation_id);
+        request::echo_correlation_id(response.headers_mut(), self.correlation_id);
+        response
+    }
+}
+
+fn write(problem: &Problem, renderer: Renderer, correlation_id: Uuid) -> HttpResponse {
     let mut response = HttpResponseBuilder::new(problem.status);
     if let Some(after) = problem.retry_after {
         response.insert_header((header::RETRY_AFTER, after.as_secs_f64().ceil().max(1.0) as u64));

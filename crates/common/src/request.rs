@@ -115,7 +115,13 @@ pub async fn observe<B: MessageBody + 'static>(
     let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Incoming(request.headers())));
     let _ = span.set_parent(parent);
 
-    let mut response = within(context, next.call(request).instrument(span.clone())).await?;
+    let mut response = match within(context, next.call(request).instrument(span.clone())).await {
+        Ok(response) => response,
+        Err(panicked) => {
+            record(method, "panicked".to_owned(), 500, started.elapsed());
+            return Err(panicked);
+        }
+    };
 
     let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let status = response.status().as_u16();
@@ -125,11 +131,16 @@ pub async fn observe<B: MessageBody + 'static>(
     let elapsed = started.elapsed();
     span.in_scope(|| tracing::info!(status, duration_ms = elapsed.as_millis() as u64, "request served"));
     record(method, route, status, elapsed);
-    if let Ok(value) = HeaderValue::from_str(&context.correlation_id.to_string()) {
-        response.headers_mut().insert(HeaderName::from_static(CORRELATION_ID_ALIAS), value.clone());
-        response.headers_mut().insert(HeaderName::from_static(CORRELATION_ID), value);
-    }
+    echo_correlation_id(response.headers_mut(), context.correlation_id);
     Ok(response)
+}
+
+/// Tells the client the correlation ID, under both names.
+pub(crate) fn echo_correlation_id(headers: &mut HeaderMap, id: Uuid) {
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        headers.insert(HeaderName::from_static(CORRELATION_ID_ALIAS), value.clone());
+        headers.insert(HeaderName::from_static(CORRELATION_ID), value);
+    }
 }
 
 fn correlation_id(headers: &HeaderMap) -> Option<Uuid> {

@@ -154,7 +154,6 @@ impl Server {
                 .configure(routes)
                 .wrap(from_fn(move |request, next| authenticate(authenticator.clone(), request, next)))
                 .wrap(NormalizePath::trim())
-                .wrap(from_fn(panic_guard::guard))
                 .wrap(from_fn(move |request, next| render_errors(renderer, request, next)))
                 .wrap(from_fn(observe))
         })
@@ -248,31 +247,6 @@ async fn metrics(registry: web::Data<prometheus::Registry>) -> HttpResponse {
     match prometheus::TextEncoder::new().encode_to_string(&registry.gather()) {
         Ok(text) => HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text),
         Err(_) => HttpResponse::InternalServerError().finish(),
-    }
-}
-
-mod panic_guard {
-    //! A panic in one request is that request's 500 and nobody else's: the message may hold data, so only the place
-    //! of the panic is logged, by the hook.
-
-    use std::panic::AssertUnwindSafe;
-
-    use actix_web::body::{BoxBody, MessageBody};
-    use actix_web::dev::{ServiceRequest, ServiceResponse};
-    use actix_web::middleware::Next;
-    use futures_util::FutureExt;
-
-    use crate::error::Problem;
-
-    pub(super) async fn guard<B: MessageBody + 'static>(
-        request: ServiceRequest,
-        next: Next<B>,
-    ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-        let http_request = request.request().clone();
-        match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-            Ok(response) => response.map(ServiceResponse::map_into_boxed_body),
-            Err(_) => Ok(ServiceResponse::new(http_request, Problem::internal().response())),
-        }
     }
 }
 

@@ -11,6 +11,7 @@ use sqlx::Connection;
 use uuid::Uuid;
 
 use crate::AuthorizationServer;
+use crate::attempts::network;
 use crate::domain::credentials::OpaqueToken;
 use crate::domain::user::{User, Username, check_password};
 use crate::error::{OAuthError, RegistrationError};
@@ -34,7 +35,7 @@ impl AuthorizationServer {
         }
         let username = Username::parse(username)?;
         check_password(password, &username)?;
-        if let Err(refused) = self.registrations.check_key(&address) {
+        if let Err(refused) = self.registrations.check_key(&network(address)) {
             let now = governor::clock::DefaultClock::default().now();
             return Err(RegistrationError::RateLimited(refused.wait_time_from(now)));
         }

@@ -14,7 +14,7 @@ use crate::store::clients::{self, NewClient};
 pub type ApplicationDraft = ClientCredentials;
 
 /// What the form asks for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct NewApplication<'a> {
     /// For people to read, 1 to 255 characters.
     pub name: &'a str,

@@ -29,8 +29,8 @@ pub(crate) struct Attempts {
 
 /// Whose attempts are counted together.
 pub(crate) struct Attempt {
-    by_address: Vec<u8>,
-    by_account: Vec<u8>,
+    /// Of (account, address), then of the account.
+    keys: [Vec<u8>; 2],
 }
 
 impl Attempt {
@@ -39,12 +39,12 @@ impl Attempt {
         let address = network(address).to_string();
         let account_only = digest_of_parts(&[kind.as_bytes(), account.as_bytes()]);
         let with_address = digest_of_parts(&[kind.as_bytes(), account.as_bytes(), address.as_bytes()]);
-        Self { by_address: keys.pseudonym(&with_address), by_account: keys.pseudonym(&account_only) }
+        Self { keys: [keys.pseudonym(&with_address), keys.pseudonym(&account_only)] }
     }
 }
 
 /// Whoever has one IPv6 address has its /64.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
@@ -62,12 +62,10 @@ impl Attempts {
     /// Fails where the next attempt is blocked.
     pub(crate) async fn check(&self, attempt: &Attempt) -> Result<(), OAuthError> {
         let now = self.clock.now();
-        for key in [&attempt.by_address, &attempt.by_account] {
-            if let Some(until) = attempts::blocked_until(&self.pool, key, now).await? {
-                return Err(blocked(until, now));
-            }
+        match attempts::blocked_until(&self.pool, &attempt.keys, now).await? {
+            Some(until) => Err(blocked(until, now)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Runs a verification unless it is blocked, and remembers how it ended. `Ok(None)` is a failure.
@@ -76,13 +74,13 @@ impl Attempts {
         attempt: &Attempt,
         verification: impl Future<Output = Result<Option<T>, OAuthError>>,
     ) -> Result<Option<T>, OAuthError> {
-        let shard = attempt.by_address.first().map_or(0, |byte| usize::from(*byte) % SHARDS);
+        let shard = attempt.keys[0].first().map_or(0, |byte| usize::from(*byte) % SHARDS);
         let busy = || OAuthError::Hashing(crate::passwords::HashingError::Busy);
         let mutex = self.one_at_a_time.get(shard).ok_or_else(busy)?;
         let _turn = tokio::time::timeout(QUEUE_TIMEOUT, mutex.lock()).await.map_err(|_| busy())?;
         self.count(attempt).await?;
         let outcome = verification.await;
-        for key in [&attempt.by_address, &attempt.by_account] {
+        for key in &attempt.keys {
             match outcome {
                 Ok(Some(_)) => attempts::forget(&self.pool, key).await?,
                 Ok(None) => {}
@@ -95,8 +93,7 @@ impl Attempts {
     async fn count(&self, attempt: &Attempt) -> Result<(), OAuthError> {
         let now = self.clock.now();
         let mut tx = self.pool.begin().await?;
-        let keys = [(&attempt.by_address, PER_ADDRESS), (&attempt.by_account, PER_ACCOUNT)];
-        for (key, allowance) in keys {
+        for (key, allowance) in attempt.keys.iter().zip([PER_ADDRESS, PER_ACCOUNT]) {
             if let Err(until) = attempts::count(&mut tx, key, allowance, now).await? {
                 return Err(blocked(until, now));
             }

@@ -117,7 +117,12 @@ impl IdentityConfig {
         )?;
         require(self.refresh_token_s > 0, "refresh_token_s", "it must not be 0")?;
         require(self.registrations_per_hour > 0, "registrations_per_hour", "it must not be 0")?;
-        require(self.hashing.concurrency > 0, "hashing.concurrency", "it must not be 0")?;
+        require(
+            (1..=1_024).contains(&self.hashing.concurrency),
+            "hashing.concurrency",
+            "1 to 1024 is allowed",
+        )?;
+        require(self.hashing.queue <= 10_000, "hashing.queue", "at most 10000 is allowed")?;
         let ahead = i64::from(self.key_publish_ahead_hours);
         require(
             ahead > 0 && ahead < 24 * i64::from(self.key_rotation_days),

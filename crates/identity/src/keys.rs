@@ -40,9 +40,9 @@ pub enum KeyError {
     /// The cryptographic library failed.
     #[error("signing keys: the cryptographic library failed")]
     Crypto,
-    /// No key has begun to sign: the clock stands before the first key's time.
-    #[error("signing keys: none is active at this time")]
-    NoneActive,
+    /// There is none.
+    #[error("signing keys: there is none")]
+    Missing,
 }
 
 impl From<Unspecified> for KeyError {
@@ -222,7 +222,7 @@ impl Keys {
         let periods: Vec<_> = keys.values().map(|key| key.active_from).collect();
         let active_from = key_schedule::signing(&periods, self.clock.now());
         let key = keys.values().find(|key| Some(key.active_from) == active_from);
-        let key = key.ok_or(KeyError::NoneActive)?;
+        let key = key.ok_or(KeyError::Missing)?;
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some("at+jwt".to_owned());
         header.kid = Some(key.public.kid.clone());

@@ -292,7 +292,7 @@ impl AuthorizationServer {
             client_id: token.client_id.to_owned(),
             scope: token.scopes.to_string(),
             roles: token.roles.to_vec(),
-            preferred_username: token.username.map(str::to_owned),
+            preferred_username: token.username.map(|name| name.to_owned().into()),
             sid: token.grant_id.map(|id| id.to_string()),
         };
         let access_token = Personal::new(self.keys.sign(&claims)?);

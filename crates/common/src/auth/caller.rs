@@ -41,7 +41,7 @@ impl Identity {
 
     /// The login for people to read: the user's, else the client's (architecture §6).
     pub fn login(&self) -> &str {
-        self.0.preferred_username.as_deref().unwrap_or(&self.0.client_id)
+        self.0.preferred_username.as_ref().map_or(self.0.client_id.as_str(), |login| login.expose())
     }
 
     /// Whether the token was granted `scope`.

@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use crate::redact::Personal;
+
 /// The claims of an access token (RFC 9068, with `roles` and `preferred_username`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
@@ -25,7 +27,7 @@ pub struct Claims {
     pub roles: Vec<String>,
     /// The user's login, for people to read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub preferred_username: Option<String>,
+    pub preferred_username: Option<Personal<String>>,
     /// The grant that the token belongs to: revoking the grant revokes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,

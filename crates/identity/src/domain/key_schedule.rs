@@ -24,9 +24,10 @@ impl KeySchedule {
     }
 }
 
-/// The key that signs now: the latest that has begun.
+/// The key that signs now: the latest that has begun. The very first also signs for a replica whose clock is behind.
 pub fn signing(keys: &[DateTime<Utc>], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    keys.iter().copied().filter(|active_from| *active_from <= now).max()
+    let begun = keys.iter().filter(|active_from| **active_from <= now).max();
+    begun.or_else(|| keys.iter().min()).copied()
 }
 
 /// Before this `active_from` no key can have signed a token that is still alive: those keys are dropped.

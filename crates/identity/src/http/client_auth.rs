@@ -11,7 +11,7 @@ use crate::error::OAuthError;
 
 /// What a request says of its client.
 #[derive(Debug)]
-struct ClientCredentials {
+struct Presented {
     client_id: String,
     client_secret: Option<SecretString>,
 }
@@ -37,17 +37,17 @@ pub(super) async fn authenticate(
             }
             basic
         }
-        None => ClientCredentials {
+        None => Presented {
             client_id: form.get("client_id").ok_or(OAuthError::InvalidClient)?.to_owned(),
             client_secret: form.secret("client_secret"),
         },
     };
-    let ClientCredentials { client_id, client_secret } = credentials;
+    let Presented { client_id, client_secret } = credentials;
     server.authenticate_client(&client_id, client_secret.as_ref(), server.address_of(request)).await
 }
 
 /// `Basic base64(form-urlencoded id ":" form-urlencoded secret)`; an empty secret is none.
-fn basic(header: &str) -> Option<ClientCredentials> {
+fn basic(header: &str) -> Option<Presented> {
     let (scheme, encoded) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") || encoded.len() > 2048 {
         return None;
@@ -57,7 +57,7 @@ fn basic(header: &str) -> Option<ClientCredentials> {
     let client_id = form_decoded(id).filter(|id| (1..=128).contains(&id.len()))?;
     let secret = form_decoded(secret).filter(|secret| secret.len() <= 256)?;
     let client_secret = (!secret.is_empty()).then(|| SecretString::from(secret));
-    Some(ClientCredentials { client_id, client_secret })
+    Some(Presented { client_id, client_secret })
 }
 
 fn form_decoded(text: &str) -> Option<String> {

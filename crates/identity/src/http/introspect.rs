@@ -2,7 +2,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use common::auth::{Audience, Claims};
 use common::redact::Personal;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::form::Form;
@@ -13,11 +13,11 @@ use crate::error::OAuthError;
 use crate::tokens::RefreshTokenState;
 
 /// The form of an introspection (RFC 7662 §2.1), with the client as in [`TokenRequest`](super::TokenRequest).
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(ToSchema)]
 pub struct IntrospectionRequest {
     /// An access token, or a refresh token of the client's own.
-    #[schema(value_type = String, max_length = 8192)]
-    pub token: secrecy::SecretString,
+    #[schema(max_length = 8192)]
+    pub token: String,
     /// `access_token` or `refresh_token`; we find out by ourselves.
     #[schema(max_length = 64)]
     pub token_type_hint: Option<String>,
@@ -25,8 +25,8 @@ pub struct IntrospectionRequest {
     #[schema(max_length = 128)]
     pub client_id: Option<String>,
     /// Its secret.
-    #[schema(value_type = Option<String>, max_length = 256, format = Password)]
-    pub client_secret: Option<secrecy::SecretString>,
+    #[schema(max_length = 256, format = Password)]
+    pub client_secret: Option<String>,
 }
 
 /// What is told of a token (RFC 7662 §2.2); of one that is not active, `active` alone.
@@ -77,7 +77,7 @@ impl From<Claims> for Introspection {
             active: true,
             scope: Some(claims.scope),
             client_id: Some(claims.client_id),
-            username: claims.preferred_username.map(Personal::new),
+            username: claims.preferred_username,
             token_type: Some("Bearer"),
             exp: Some(claims.exp),
             iat: Some(claims.iat),

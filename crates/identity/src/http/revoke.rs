@@ -1,6 +1,5 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::form::Form;
@@ -9,11 +8,11 @@ use crate::AuthorizationServer;
 use crate::error::OAuthError;
 
 /// The form of a revocation (RFC 7009 §2.1), with the client as in [`TokenRequest`](super::TokenRequest).
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(ToSchema)]
 pub struct RevocationRequest {
     /// An access or refresh token.
-    #[schema(value_type = String, max_length = 8192)]
-    pub token: secrecy::SecretString,
+    #[schema(max_length = 8192)]
+    pub token: String,
     /// `access_token` or `refresh_token`; we find out by ourselves.
     #[schema(max_length = 64)]
     pub token_type_hint: Option<String>,
@@ -21,8 +20,8 @@ pub struct RevocationRequest {
     #[schema(max_length = 128)]
     pub client_id: Option<String>,
     /// Its secret; a public client has none.
-    #[schema(value_type = Option<String>, max_length = 256, format = Password)]
-    pub client_secret: Option<secrecy::SecretString>,
+    #[schema(max_length = 256, format = Password)]
+    pub client_secret: Option<String>,
 }
 
 /// The revocation endpoint: 200 without a body, also for a token that we don't know.

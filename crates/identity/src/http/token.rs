@@ -1,6 +1,5 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::form::Form;
@@ -11,7 +10,7 @@ use crate::error::OAuthError;
 
 /// The form of a token request (RFC 6749 §4.3.2, §4.4.2, §6). The client authenticates by HTTP Basic or by
 /// `client_id` and `client_secret`, not both.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(ToSchema)]
 pub struct TokenRequest {
     /// `password`, `client_credentials` or `refresh_token`.
     #[schema(max_length = 64, example = "client_credentials")]
@@ -20,20 +19,20 @@ pub struct TokenRequest {
     #[schema(max_length = 128)]
     pub client_id: Option<String>,
     /// Its secret; a public client has none.
-    #[schema(value_type = Option<String>, max_length = 256, format = Password)]
-    pub client_secret: Option<secrecy::SecretString>,
+    #[schema(max_length = 256, format = Password)]
+    pub client_secret: Option<String>,
     /// Separated by spaces; all that may be granted, where missing.
     #[schema(max_length = 1024)]
     pub scope: Option<String>,
     /// With `password`.
-    #[schema(value_type = Option<String>, max_length = 600)]
-    pub username: Option<common::redact::Personal<String>>,
+    #[schema(max_length = 600)]
+    pub username: Option<String>,
     /// With `password`.
-    #[schema(value_type = Option<String>, max_length = 256, format = Password)]
-    pub password: Option<secrecy::SecretString>,
+    #[schema(max_length = 256, format = Password)]
+    pub password: Option<String>,
     /// With `refresh_token`.
-    #[schema(value_type = Option<String>, max_length = 512)]
-    pub refresh_token: Option<secrecy::SecretString>,
+    #[schema(max_length = 512)]
+    pub refresh_token: Option<String>,
 }
 
 /// The token endpoint: 200 with [`Tokens`](crate::Tokens).

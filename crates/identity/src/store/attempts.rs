@@ -22,7 +22,7 @@ pub(crate) async fn count(
         now
     );
     let Some(failures) = failures.fetch_optional(&mut *tx).await? else {
-        return Ok(Err(blocked_until(tx, key, now).await?.unwrap_or(now)));
+        return Ok(Err(blocked_until(tx, &[key.to_vec()], now).await?.unwrap_or(now)));
     };
     if let Some(block) = allowance.block_after(failures) {
         sqlx::query!("UPDATE identity.attempts SET blocked_until = $2 WHERE key = $1", key, now + block)
@@ -32,18 +32,19 @@ pub(crate) async fn count(
     Ok(Ok(()))
 }
 
-/// Until when the key is blocked, if it is.
+/// Until when one of the keys is blocked, if one is.
 pub(crate) async fn blocked_until(
     db: impl PgExecutor<'_>,
-    key: &[u8],
+    keys: &[Vec<u8>],
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
-    let until = sqlx::query_scalar!(
-        r#"SELECT blocked_until AS "until!" FROM identity.attempts WHERE key = $1 AND blocked_until > $2"#,
-        key,
+    sqlx::query_scalar!(
+        "SELECT max(blocked_until) FROM identity.attempts WHERE key = ANY ($1) AND blocked_until > $2",
+        keys,
         now
-    );
-    until.fetch_optional(db).await
+    )
+    .fetch_one(db)
+    .await
 }
 
 /// Takes back what [`count`] counted: the attempt was neither right nor wrong.

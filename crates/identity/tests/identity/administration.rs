@@ -22,6 +22,13 @@ async fn production_gets_its_first_client_and_user_from_the_command_line() {
     let claims = whoami_with(&app, &answer.text("access_token")).await.body;
     assert_eq!(claims["roles"], serde_json::json!(["analyst"]));
 
+    let file = std::env::temp_dir().join(format!("garant-password-{}", uuid::Uuid::now_v7()));
+    std::fs::write(&file, "chosen by koffi\n").unwrap();
+    let rotated = test.users(&["rotate", "koffi", "--password-file", file.to_str().unwrap()]).await.unwrap();
+    std::fs::remove_file(file).unwrap();
+    assert_eq!(rotated, "", "a password that somebody chose is not printed");
+    assert_eq!(login(&app, "koffi", "chosen by koffi").await.status, 200);
+
     let (clients, users) = (test.clients(&["list"]).await.unwrap(), test.users(&["list"]).await.unwrap());
     assert!(clients.contains(printed(&client, "client_id")) && users.contains("koffi"));
     assert!(

@@ -58,7 +58,7 @@ pub struct TransactionBody {
     #[schema(minimum = 0)]
     cpm_amount: i64,
     /// `XOF`
-    currency: Option<String>,
+    currency: String,
     cel_phone_num: Option<String>,
     cpm_payment_date: String,
     /// What an operator's `trans_id` is compared with; by default `cpm_trans_id`.

@@ -22,6 +22,7 @@ use super::wire::TaskBody;
 use crate::State;
 use crate::domain::instant::{Window, WindowError};
 use crate::domain::operator::OperatorConfig;
+use crate::domain::statement_row::LineProblem;
 use crate::statement::{Format, Refusal};
 use crate::store::tasks::{NewTask, Owner, StoredTask};
 use crate::store::operators;
@@ -228,7 +229,7 @@ fn refused(error: IntakeError, with_details: bool) -> ReconcileError {
     match error {
         IntakeError::Refused(Refusal::Headers(_)) => ReconcileError::Headers,
         IntakeError::Refused(Refusal::Content { problems }) => ReconcileError::Content {
-            lines: problems.iter().map(|problem| problem.line).collect(),
+            lines: lines(&problems),
             details: with_details.then(|| {
                 problems
                     .iter()
@@ -238,6 +239,13 @@ fn refused(error: IntakeError, with_details: bool) -> ReconcileError {
         },
         other => ReconcileError::Intake(other),
     }
+}
+
+/// Every bad line once, though each of its columns may have a problem.
+fn lines(problems: &[LineProblem]) -> Vec<u32> {
+    let mut lines: Vec<u32> = problems.iter().map(|problem| problem.line).collect();
+    lines.dedup();
+    lines
 }
 
 async fn parse(

@@ -49,9 +49,9 @@ async fn bad_rows_are_listed_by_line_and_the_good_ones_stored() {
     assert_eq!(answer["rejected"][0]["line"], 3);
     assert_eq!(answer["rejected"][1]["line"], 4);
 
-    let csv = "cpm_trans_id,payment_method,status,cpm_amount,cpm_payment_date,payid\n\
-               T3,OM,ACCEPTED,100,2021-05-24T07:52:30Z,P3\n\
-               T4,OM,ACCEPTED,1.5,2021-05-24T07:52:30Z,P4\n";
+    let csv = "cpm_trans_id,payment_method,status,cpm_amount,currency,cpm_payment_date,payid\n\
+               T3,OM,ACCEPTED,100,XOF,2021-05-24T07:52:30Z,P3\n\
+               T4,OM,ACCEPTED,1.5,XOF,2021-05-24T07:52:30Z,P4\n";
     let answer = post(&app, &token, "text/csv", csv.to_owned()).await;
     assert_eq!(counts(&answer), [2, 1, 0, 0]);
     assert_eq!(answer["rejected"][0]["line"], 3);

@@ -62,7 +62,7 @@ impl Kind {
     }
 }
 
-/// Why a result is of its kind; `Display` gives the sentence for people, empty where there is nothing to say.
+/// Why a result is of its kind; `Display` gives the sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// Both sides agree.
@@ -106,7 +106,7 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Agree => Ok(()),
+            Self::Agree => f.write_str("id, amount and status agree"),
             Self::Amounts { operator, aggregator, statuses } => {
                 let difference = i128::from(*operator) - i128::from(*aggregator);
                 write!(
