@@ -281,9 +281,9 @@ impl RetryBudget {
     const MOST: u64 = 100;
 
     fn deposit(&self) {
-        let _ = self.tenths.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tenths| {
-            Some((tenths + 1).min(Self::MOST))
-        });
+        let _ = self
+            .tenths
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tenths| Some((tenths + 1).min(Self::MOST)));
     }
 
     fn withdraw(&self) -> bool {
@@ -339,7 +339,8 @@ mod tests {
     use super::*;
 
     fn client(change: impl FnOnce(&mut ClientConfig)) -> Client {
-        let mut config = ClientConfig { attempt_timeout_ms: 200, total_timeout_ms: 600, ..Default::default() };
+        let mut config =
+            ClientConfig { attempt_timeout_ms: 200, total_timeout_ms: 600, ..Default::default() };
         change(&mut config);
         Client::new("peer", &config).unwrap()
     }

@@ -63,8 +63,7 @@ pub enum DatabaseError {
 
 impl DatabaseConfig {
     fn options(url: &SecretString, key: &'static str) -> Result<PgConnectOptions, DatabaseError> {
-        let options: PgConnectOptions =
-            url.expose_secret().parse().map_err(|_| DatabaseError::Url(key))?;
+        let options: PgConnectOptions = url.expose_secret().parse().map_err(|_| DatabaseError::Url(key))?;
         // Statements are logged by nobody: a slow one shows in the database's own log and in the span.
         Ok(options.disable_statement_logging())
     }
@@ -89,8 +88,7 @@ impl DatabaseConfig {
         };
         let app = Self::options(&self.url, "url")?;
         let role = self.app_role.clone().unwrap_or_else(|| app.get_username().to_owned());
-        if role.is_empty()
-            || !role.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        if role.is_empty() || !role.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         {
             return Err(DatabaseError::Role);
         }
@@ -159,10 +157,12 @@ pub fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
 /// full, the server is starting, stopping or out of resources (SQLSTATE classes 08, 53, 57).
 pub fn is_unavailable(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => true,
-        sqlx::Error::Database(error) => error
-            .code()
-            .is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class))),
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => {
+            true
+        }
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class)))
+        }
         // sqlx reports a connection that the server closed in mid-message this way.
         sqlx::Error::Protocol(_) => true,
         _ => false,

@@ -112,7 +112,8 @@ pub async fn observe<B: MessageBody + 'static>(
         http.response.status_code = field::Empty,
         correlation_id = %context.correlation_id,
     );
-    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Incoming(request.headers())));
+    let parent =
+        global::get_text_map_propagator(|propagator| propagator.extract(&Incoming(request.headers())));
     let _ = span.set_parent(parent);
 
     let mut response = match within(context, next.call(request).instrument(span.clone())).await {

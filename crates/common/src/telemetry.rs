@@ -102,17 +102,16 @@ impl Telemetry {
                 .with_endpoint(format!("{endpoint}/v1/traces"))
                 .build()
                 .map_err(|error| failed(&error))?;
-            tracers = Some(
-                SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(spans).build(),
-            );
+            tracers =
+                Some(SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(spans).build());
         }
         let meters = meters.build();
         global::set_meter_provider(meters.clone());
 
         let level = Level::from(config.level);
-        let filter = targets
-            .iter()
-            .fold(Targets::new().with_default(Level::WARN), |filter, target| filter.with_target(*target, level));
+        let filter = targets.iter().fold(Targets::new().with_default(Level::WARN), |filter, target| {
+            filter.with_target(*target, level)
+        });
         let spans = tracers.as_ref().map(|provider| {
             tracing_opentelemetry::layer()
                 .with_tracer(provider.tracer("garant"))

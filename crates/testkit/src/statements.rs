@@ -44,12 +44,14 @@ pub struct Params {
 }
 
 impl Params {
-    /// A statement of 24 May 2021 for the sandbox's operator `DDVAMOOVCI`.
+    /// A statement for the sandbox's operator `DDVAMOOVCI`, of 24 May 2021 for seed 1 and two days later for each
+    /// further seed up to 999: their windows don't overlap, so that one database can hold several samples.
     pub fn new(rows: u64, seed: u32) -> Self {
+        let first = NaiveDate::from_ymd_opt(2021, 5, 22).unwrap_or_default();
         Self {
             rows,
             seed,
-            day: NaiveDate::from_ymd_opt(2021, 5, 24).unwrap_or_default(),
+            day: first + Days::new(2 * u64::from(seed % 1_000)),
             payment_method: "FLOOZ".to_owned(),
             account: "2250000000544".to_owned(),
             dates: DateStyle::DayFirst,
@@ -419,7 +421,7 @@ mod tests {
         assert_eq!(expected.figures.diff_count, 1);
         let written: i64 = sample
             .operator_rows()
-            .filter(|row| row.payment_date.starts_with("24/05/2021"))
+            .filter(|row| row.payment_date.starts_with("28/05/2021"))
             .map(|row| row.amount.replace(',', "").parse::<i64>().unwrap())
             .sum();
         assert_eq!(expected.figures.montant_operateur, written);

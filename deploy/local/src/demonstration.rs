@@ -15,7 +15,8 @@ use crate::sandbox;
 
 const OPERATOR: &str = "DDVAMOOVCI";
 const ROWS: u64 = 2_000;
-const SEED: u32 = 1;
+/// `make sample-data` begins with 1, so its samples and this one don't mix.
+const SEED: u32 = 0;
 const PATIENCE: Duration = Duration::from_secs(60);
 const SHOWN: usize = 360;
 

@@ -80,14 +80,10 @@ fn routes(app: &mut ServiceConfig) {
         .service(resource("/authentication/token/revoke").route(post().to(authentication::revoke)))
         .service(resource("/get_user").route(post().to(get_user::get_user)))
         .service(resource("/profiles").route(get().to(profiles::list)))
-        .service(
-            resource("/profiles/{id}").route(get().to(profiles::show)).route(put().to(profiles::put)),
-        )
+        .service(resource("/profiles/{id}").route(get().to(profiles::show)).route(put().to(profiles::put)))
         .service(resource("/operateurs").route(get().to(operators::list)))
         .service(
-            resource("/operateurs/{id}")
-                .route(get().to(operators::show))
-                .route(put().to(put_operator::put)),
+            resource("/operateurs/{id}").route(get().to(operators::show)).route(put().to(put_operator::put)),
         )
         .service(resource("/operateurs/{id}/configuration").route(get().to(operators::configuration)))
         .service(resource("/transactions").route(post().to(ingest_transactions::ingest)))
@@ -162,8 +158,7 @@ impl Application {
                 app.app_data(state.clone()).app_data(authorization.clone()).configure(routes);
             },
         };
-        let server =
-            Server::bind(&config.server, &config.management, Health::new(pool), registry, service)?;
+        let server = Server::bind(&config.server, &config.management, Health::new(pool), registry, service)?;
         Ok(Self { server, jobs, background })
     }
 
@@ -206,7 +201,9 @@ async fn refuse_sandbox_in_the_open(config: &Config, pool: &PgPool) -> anyhow::R
     if config.server.profile == Profile::Local && !config.server.listen.ip().is_loopback() {
         bail!("server.profile = local allows only a loopback address in server.listen");
     }
-    if !config.server.listen.ip().is_loopback() && identity::sandbox::credentials_work(pool, &config.identity.hashing).await? {
+    if !config.server.listen.ip().is_loopback()
+        && identity::sandbox::credentials_work(pool, &config.identity.hashing).await?
+    {
         bail!("a sandbox credential works in this database: refusing to listen on {}", config.server.listen);
     }
     Ok(())

@@ -152,10 +152,7 @@ fn read_ndjson(
     Ok(())
 }
 
-fn read_csv(
-    reader: impl BufRead,
-    sink: &mut dyn FnMut(Row) -> Result<(), Stop>,
-) -> Result<(), ReadError> {
+fn read_csv(reader: impl BufRead, sink: &mut dyn FnMut(Row) -> Result<(), Stop>) -> Result<(), ReadError> {
     let malformed = |error: csv::Error| match error.into_kind() {
         csv::ErrorKind::Io(error) => ReadError::Io(error),
         csv::ErrorKind::Utf8 { pos, .. } => {

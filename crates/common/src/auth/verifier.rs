@@ -83,11 +83,7 @@ impl From<Unavailable> for Refusal {
 
 impl Authenticator {
     /// An authenticator for the service that tokens call `audience`.
-    pub fn new(
-        audience: &'static str,
-        issuers: HashMap<String, TrustedIssuer>,
-        clock: SharedClock,
-    ) -> Self {
+    pub fn new(audience: &'static str, issuers: HashMap<String, TrustedIssuer>, clock: SharedClock) -> Self {
         Self { audience, issuers, verified: Cache::new(CACHED_TOKENS), clock }
     }
 
@@ -120,10 +116,9 @@ impl Authenticator {
     async fn verify_signature(&self, token: &str) -> Result<Claims, Refusal> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| Refusal::Invalid)?;
         // RFC 9068 §4: the type tells an access token from any other JWT of the same issuer.
-        let is_access_token = header
-            .typ
-            .as_deref()
-            .is_some_and(|t| t.eq_ignore_ascii_case("at+jwt") || t.eq_ignore_ascii_case("application/at+jwt"));
+        let is_access_token = header.typ.as_deref().is_some_and(|t| {
+            t.eq_ignore_ascii_case("at+jwt") || t.eq_ignore_ascii_case("application/at+jwt")
+        });
         let kid = header.kid.as_deref().filter(|_| is_access_token).ok_or(Refusal::Invalid)?;
         let unverified: Claims =
             jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| Refusal::Invalid)?;

@@ -167,9 +167,23 @@ impl From<Application> for RegisteredApplicationBody {
     fn from(application: Application) -> Self {
         let secret = application.client_secret.as_ref().map(ExposeSecret::expose_secret);
         let client_secret = secret.unwrap_or_default().to_owned().into();
-        let ApplicationBody { name, client_id, client_type, authorization_grant_type, redirect_uris, algorithm } =
-            application.client.into();
-        Self { name, client_id, client_secret, client_type, authorization_grant_type, redirect_uris, algorithm }
+        let ApplicationBody {
+            name,
+            client_id,
+            client_type,
+            authorization_grant_type,
+            redirect_uris,
+            algorithm,
+        } = application.client.into();
+        Self {
+            name,
+            client_id,
+            client_secret,
+            client_type,
+            authorization_grant_type,
+            redirect_uris,
+            algorithm,
+        }
     }
 }
 

@@ -36,7 +36,9 @@ impl ToProblem for GetUserError {
     fn problem(&self) -> Problem {
         match self {
             Self::Body(error) => error.problem(),
-            Self::NotOwn => Problem::new(StatusCode::FORBIDDEN, "not_own_token", self.to_string()).at("token"),
+            Self::NotOwn => {
+                Problem::new(StatusCode::FORBIDDEN, "not_own_token", self.to_string()).at("token")
+            }
             Self::Identity(error) => authentication::in_own_shape(error),
             Self::Database(error) => common::db::problem(error),
         }

@@ -24,8 +24,8 @@ use crate::domain::instant::{Window, WindowError};
 use crate::domain::operator::OperatorConfig;
 use crate::domain::statement_row::LineProblem;
 use crate::statement::{Format, Refusal};
-use crate::store::tasks::{NewTask, Owner, StoredTask};
 use crate::store::operators;
+use crate::store::tasks::{NewTask, Owner, StoredTask};
 use crate::work::intake::{self, IntakeError, Statement};
 
 /// Why a statement was not taken.
@@ -73,8 +73,7 @@ pub enum ReconcileError {
 
 impl ToProblem for ReconcileError {
     fn problem(&self) -> Problem {
-        let not_acceptable =
-            || Problem::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", self.to_string());
+        let not_acceptable = || Problem::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", self.to_string());
         match self {
             Self::Upload(error) => error.problem(),
             Self::Body(error) => error.problem(),
@@ -194,9 +193,8 @@ pub async fn reconcile(
         return Err(ReconcileError::FileName);
     }
     let window = Window::parse(&request.window_start, &request.window_end)?;
-    let operator = operators::by_code(&state.pool, &request.operator)
-        .await?
-        .ok_or(ReconcileError::UnknownOperator)?;
+    let operator =
+        operators::by_code(&state.pool, &request.operator).await?.ok_or(ReconcileError::UnknownOperator)?;
     let owner = Owner {
         issuer: caller.issuer().to_owned(),
         subject: caller.subject().to_owned(),
@@ -308,9 +306,7 @@ async fn read_json(state: &State, mut payload: web::Payload) -> Result<Vec<u8>, 
     let limit = state.config.upload.max_json_bytes;
     let idle = std::time::Duration::from_secs(state.config.upload.idle_s);
     let mut bytes = Vec::new();
-    while let Some(chunk) =
-        tokio::time::timeout(idle, payload.next()).await.map_err(|_| UploadError::Idle)?
-    {
+    while let Some(chunk) = tokio::time::timeout(idle, payload.next()).await.map_err(|_| UploadError::Idle)? {
         let chunk = chunk.map_err(|_| UploadError::Broken)?;
         if bytes.len() + chunk.len() > limit {
             return Err(UploadError::TooLarge(limit as u64).into());

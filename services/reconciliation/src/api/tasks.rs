@@ -6,9 +6,9 @@ use common::error::{Problem, ToProblem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::ErrorBody;
 use super::scope::{Read, TASKS_ALL};
 use super::wire::TaskBody;
-use super::ErrorBody;
 use crate::State;
 use crate::store::tasks::{self, StoredTask, Visibility};
 
@@ -137,4 +137,3 @@ pub async fn progress(
     let (done, total) = status.map_or((0, 0), |status| (status.progress_done, status.progress_total));
     Ok(HttpResponse::Ok().json(ProgressBody { etat: task.state, done, total }))
 }
-

@@ -69,9 +69,7 @@ pub(super) async fn spool<E>(
     let file = tokio::task::spawn_blocking(tempfile::tempfile).await.map_err(std::io::Error::other)??;
     let mut writer = tokio::io::BufWriter::with_capacity(256 * 1024, tokio::fs::File::from_std(file));
     let mut written = 0_u64;
-    while let Some(chunk) =
-        tokio::time::timeout(idle, stream.next()).await.map_err(|_| UploadError::Idle)?
-    {
+    while let Some(chunk) = tokio::time::timeout(idle, stream.next()).await.map_err(|_| UploadError::Idle)? {
         let chunk = chunk.map_err(|_| UploadError::Broken)?;
         written += chunk.len() as u64;
         if written > limit {
@@ -138,9 +136,7 @@ impl Form {
 async fn text_part(mut field: Field, idle: Duration) -> Result<String, UploadError> {
     let name = field.name().unwrap_or_default().to_owned();
     let mut text = Vec::new();
-    while let Some(chunk) =
-        tokio::time::timeout(idle, field.next()).await.map_err(|_| UploadError::Idle)?
-    {
+    while let Some(chunk) = tokio::time::timeout(idle, field.next()).await.map_err(|_| UploadError::Idle)? {
         text.extend_from_slice(&chunk.map_err(|_| UploadError::Broken)?);
         if text.len() > TEXT_PART_LIMIT {
             return Err(UploadError::Part(name, format!("longer than {TEXT_PART_LIMIT} bytes")));

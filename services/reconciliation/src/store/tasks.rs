@@ -95,11 +95,9 @@ impl<'a> Visibility<'a> {
 
 /// Reserves the number of a new task, under which its rows are stored before the task itself is written.
 pub async fn next_id(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT nextval(pg_get_serial_sequence('reconciliation.tasks', 'id')) AS "id!""#
-    )
-    .fetch_one(db)
-    .await
+    sqlx::query_scalar!(r#"SELECT nextval(pg_get_serial_sequence('reconciliation.tasks', 'id')) AS "id!""#)
+        .fetch_one(db)
+        .await
 }
 
 /// Writes a new task, in state ATTENTE.

@@ -95,12 +95,7 @@ pub async fn take(
     }
 }
 
-async fn once(
-    pool: &PgPool,
-    file: File,
-    format: Format,
-    at: DateTime<Utc>,
-) -> Result<Ingested, IngestError> {
+async fn once(pool: &PgPool, file: File, format: Format, at: DateTime<Utc>) -> Result<Ingested, IngestError> {
     let (sender, receiver) = mpsc::channel(4);
     let mut transaction = pool.begin().await?;
     lift_statement_timeout(&mut transaction).await?;

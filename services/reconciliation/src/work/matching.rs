@@ -66,8 +66,7 @@ impl Handler for Matcher {
         let rows = statement_rows::of_task(&self.pool, task_id, &operator.status).await?;
         let reach = TimeDelta::seconds(operator.largest_window_s().into());
         let (from, until) = (earlier(window.start(), reach), later(window.end_exclusive(), reach));
-        let transactions =
-            transactions::in_window(&self.pool, &operator.payment_method, from, until).await?;
+        let transactions = transactions::in_window(&self.pool, &operator.payment_method, from, until).await?;
         let total = (rows.len() + transactions.len()) as i64;
         lease.progress(0, total);
 
@@ -88,12 +87,7 @@ impl Handler for Matcher {
         Ok(())
     }
 
-    async fn exhausted(
-        &self,
-        conn: &mut PgConnection,
-        job: &Job,
-        reason: &str,
-    ) -> Result<(), sqlx::Error> {
+    async fn exhausted(&self, conn: &mut PgConnection, job: &Job, reason: &str) -> Result<(), sqlx::Error> {
         match job.payload::<Payload>() {
             Ok(Payload { task_id }) => tasks::fail(conn, task_id, job.id, reason, self.clock.now()).await,
             Err(_) => Ok(()),
@@ -103,8 +97,7 @@ impl Handler for Matcher {
 
 impl Matcher {
     async fn operator(&self, task: &StoredTask) -> Result<OperatorConfig, HandlerError> {
-        let stored =
-            operators::configuration(&self.pool, task.operator_id, task.operator_version).await?;
+        let stored = operators::configuration(&self.pool, task.operator_id, task.operator_version).await?;
         OperatorConfig::parse(stored)
             .map_err(|error| HandlerError::Permanent(format!("the operator's configuration: {error}")))
     }

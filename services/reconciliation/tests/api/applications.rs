@@ -21,8 +21,15 @@ async fn an_application_is_registered_listed_and_can_get_tokens() {
     let keys: Vec<_> = registered.as_object().unwrap().keys().cloned().collect();
     assert_eq!(
         keys,
-        ["name", "client_id", "client_secret", "client_type", "authorization_grant_type", "redirect_uris",
-         "algorithm"]
+        [
+            "name",
+            "client_id",
+            "client_secret",
+            "client_type",
+            "authorization_grant_type",
+            "redirect_uris",
+            "algorithm"
+        ]
     );
     let list = body(app.get("/o/applications/", &token).send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(list[0]["client_id"], registered["client_id"]);
@@ -64,7 +71,8 @@ struct Browser<'a> {
 
 impl Browser<'_> {
     async fn send(&mut self, method: Method, path: &str, form: Option<&[(&str, &str)]>) -> Response {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut request = self.app.request(method, path).header("accept", "text/html,*/*;q=0.8");
         if !cookies.is_empty() {
             request = request.header("cookie", cookies.join("; "));
@@ -110,8 +118,17 @@ async fn a_browser_signs_in_and_registers_an_application() {
     assert!(page.contains("Your applications") && page.contains("New Application"), "{page}");
     let form = browser.send(Method::GET, "/o/applications/register/", None).await.text().await.unwrap();
     for label in [
-        "Register a new application", "Name", "Client id", "Client secret", "Client type",
-        "Authorization grant type", "Redirect uris", "Algorithm", "Go Back", "Save", "No OIDC support",
+        "Register a new application",
+        "Name",
+        "Client id",
+        "Client secret",
+        "Client type",
+        "Authorization grant type",
+        "Redirect uris",
+        "Algorithm",
+        "Go Back",
+        "Save",
+        "No OIDC support",
     ] {
         assert!(form.contains(label), "{label}");
     }
@@ -121,8 +138,13 @@ async fn a_browser_signs_in_and_registers_an_application() {
     };
     let (id, secret) = (value("client_id"), value("client_secret"));
     let application = [
-        ("csrf_token", csrf.as_str()), ("name", "<b>Till</b>"), ("client_id", &id), ("client_secret", &secret),
-        ("client_type", "confidential"), ("authorization_grant_type", "password"), ("redirect_uris", ""),
+        ("csrf_token", csrf.as_str()),
+        ("name", "<b>Till</b>"),
+        ("client_id", &id),
+        ("client_secret", &secret),
+        ("client_type", "confidential"),
+        ("authorization_grant_type", "password"),
+        ("redirect_uris", ""),
         ("algorithm", "No OIDC support"),
     ];
     let registered = browser.send(Method::POST, "/o/applications/register/", Some(&application)).await;
@@ -148,6 +170,7 @@ async fn a_session_without_the_forms_token_registers_nothing() {
     let forged = [("csrf_token", "forged"), ("name", "Till")];
     let refused = browser.send(Method::POST, "/o/applications/register/", Some(&forged)).await;
     assert_eq!(refused.status(), StatusCode::FORBIDDEN);
-    let list: Value = body(app.get("/o/applications/", &app.token().await).send().await.unwrap(), StatusCode::OK).await;
+    let list: Value =
+        body(app.get("/o/applications/", &app.token().await).send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(list, json!([]));
 }

@@ -61,7 +61,11 @@ async fn bad_registrations_name_the_field() {
         (json!({"username": "a b", "password": "a password"}), StatusCode::BAD_REQUEST, "username"),
         (json!({"username": "awa", "password": "short"}), StatusCode::BAD_REQUEST, "password"),
         (json!({"username": "awa"}), StatusCode::BAD_REQUEST, "password"),
-        (json!({"username": "awa", "password": "a password", "admin": true}), StatusCode::BAD_REQUEST, "admin"),
+        (
+            json!({"username": "awa", "password": "a password", "admin": true}),
+            StatusCode::BAD_REQUEST,
+            "admin",
+        ),
     ] {
         let (actual, answer) = post(&app, "/authentication/register/", request).await;
         assert_eq!((actual, &answer["field"]), (status, &json!(field)), "{answer}");
@@ -142,7 +146,8 @@ async fn the_frameworks_own_errors_have_the_contracts_shape() {
     let method = app.request(Method::DELETE, "/operateurs/").send().await.unwrap();
     assert_eq!(method.headers()["allow"], "GET");
     assert_eq!(body(method, StatusCode::METHOD_NOT_ALLOWED).await["code"], "method_not_allowed");
-    let malformed = app.request(Method::POST, "/authentication/token/").header("content-type", "application/json");
+    let malformed =
+        app.request(Method::POST, "/authentication/token/").header("content-type", "application/json");
     let malformed = malformed.body("{").send().await.unwrap();
     assert_eq!(body(malformed, StatusCode::BAD_REQUEST).await["code"], "invalid");
     let large = app.request(Method::POST, "/authentication/token/").json(&"x".repeat(2_000_000));
@@ -158,7 +163,8 @@ async fn the_correlation_id_is_echoed_or_made() {
         assert_eq!(response.headers()["x-correlation-id"], id);
         assert_eq!(response.headers()["correlationid"], id);
     }
-    let made = app.request(Method::GET, "/operateurs/").header("Correlationid", "no uuid").send().await.unwrap();
+    let made =
+        app.request(Method::GET, "/operateurs/").header("Correlationid", "no uuid").send().await.unwrap();
     let made = made.headers()["x-correlation-id"].to_str().unwrap();
     assert!(uuid::Uuid::parse_str(made).is_ok(), "{made}");
 }

@@ -21,7 +21,8 @@ async fn operators_are_open_and_have_the_originals_five_fields() {
 async fn a_new_configuration_is_a_new_version_and_the_same_one_is_none() {
     let app = app().await;
     let token = app.token().await;
-    let put = async |body: &serde_json::Value| app.put("/operateurs/NEW", &token).json(body).send().await.unwrap();
+    let put =
+        async |body: &serde_json::Value| app.put("/operateurs/NEW", &token).json(body).send().await.unwrap();
     let mut config = operator("NEW", "NEW");
     let created = body(put(&config).await, StatusCode::CREATED).await;
     assert_eq!(created["version"], 1);
@@ -38,7 +39,8 @@ async fn a_bad_configuration_names_the_field() {
     let app = app().await;
     let token = app.token().await;
     let mut config = operator("NEW", "NEW");
-    config["rules"] = json!([{"name": "id", "keys": ["payid"]}, {"name": "sum", "keys": ["phone", "amount"]}]);
+    config["rules"] =
+        json!([{"name": "id", "keys": ["payid"]}, {"name": "sum", "keys": ["phone", "amount"]}]);
     let refused = app.put("/operateurs/NEW", &token).json(&config).send().await.unwrap();
     assert_eq!(body(refused, StatusCode::BAD_REQUEST).await["field"], "rules[1].keys");
     let other = app.put("/operateurs/OTHER", &token).json(&operator("NEW", "NEW")).send().await.unwrap();
@@ -59,7 +61,10 @@ async fn a_file_is_read_by_its_operators_headers_and_statuses() {
         "account": ["Compte"], "agent": ["Agent"]
     });
     config["status"] = json!({"success": ["Réussi"], "failed": ["Échoué"], "pending": ["En attente"]});
-    assert_eq!(app.put("/operateurs/OMCI", &token).json(&config).send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(
+        app.put("/operateurs/OMCI", &token).json(&config).send().await.unwrap().status(),
+        StatusCode::OK
+    );
     app.ingest(&token, &[crate::support::transaction("T1", "P1", "ACCEPTED", 5000)]).await;
 
     let statement = "Montant;REFERENCE;statut;Téléphone;Date opération;Id marchand;Compte;Agent;Solde\n\

@@ -16,7 +16,8 @@ async fn a_user_has_one_profile_under_their_own_number() {
     let path = format!("/profiles/{}", me["user"]["id"]);
     assert_eq!(app.get(&path, &token).send().await.unwrap().status(), StatusCode::NOT_FOUND);
 
-    let profile = json!({"telephone": "0700000002", "numero_whatsapp": "", "fonction": "Comptable", "matricule": "7"});
+    let profile =
+        json!({"telephone": "0700000002", "numero_whatsapp": "", "fonction": "Comptable", "matricule": "7"});
     let stored = body(app.put(&path, &token).json(&profile).send().await.unwrap(), StatusCode::OK).await;
     let keys: Vec<_> = stored.as_object().unwrap().keys().cloned().collect();
     assert_eq!(keys, ["id", "telephone", "numero_whatsapp", "fonction", "matricule", "user"]);

@@ -63,7 +63,8 @@ async fn bad_rows_are_refused_by_line_and_leave_nothing() {
     let app = app().await;
     let token = app.token().await;
     let statement = csv(&[ROW, "32/05/2021,P2,SUCCES,,5000,,,", ROW, "24/05/2021,P3,SUCCES,,5000.50,,,"]);
-    let refused = body(app.upload(&token, "a.csv", statement.clone()).await, StatusCode::NOT_ACCEPTABLE).await;
+    let refused =
+        body(app.upload(&token, "a.csv", statement.clone()).await, StatusCode::NOT_ACCEPTABLE).await;
     assert_eq!(refused, json!({"file": "empty", "problem to line ": [3, 5]}));
 
     let part = reqwest::multipart::Part::bytes(statement).file_name("a.csv");
@@ -117,7 +118,10 @@ async fn the_checks_run_in_the_contracts_order() {
     assert_eq!(body(headers, StatusCode::NOT_ACCEPTABLE).await, json!({"file": "the headers do not match"}));
     request["fichier"] = json!([json_row(), {"amount": "x"}]);
     let rows = app.post("/reconciliation/", &token).json(&request).send().await.unwrap();
-    assert_eq!(body(rows, StatusCode::NOT_ACCEPTABLE).await, json!({"file": "empty", "problem to line ": [3]}));
+    assert_eq!(
+        body(rows, StatusCode::NOT_ACCEPTABLE).await,
+        json!({"file": "empty", "problem to line ": [3]})
+    );
     request["fichier"] = json!([json_row()]);
     let taken = app.post("/reconciliation/", &token).json(&request).send().await.unwrap();
     assert_eq!(taken.status(), StatusCode::CREATED);

@@ -89,11 +89,16 @@ async fn load_sandbox(pool: &PgPool, config: &Config) {
     sandbox::load(pool, &config.identity.hashing, &clock, &accounts, &[]).await.unwrap();
 
     let mut connection = pool.acquire().await.unwrap();
-    for (id, code, payment_method) in
-        [(1, "DDVAOMCI", "OMCIDIRECT"), (11, "DDVAMOOVCI", "FLOOZ"), (16, "DDVAVISA", "VISA"), (17, "OMCI", "OM")]
-    {
+    for (id, code, payment_method) in [
+        (1, "DDVAOMCI", "OMCIDIRECT"),
+        (11, "DDVAMOOVCI", "FLOOZ"),
+        (16, "DDVAVISA", "VISA"),
+        (17, "OMCI", "OM"),
+    ] {
         let config = OperatorConfig::parse(operator(code, payment_method)).unwrap();
-        store::operators::put(&mut connection, Some(id), code, &config.to_json(), "test", clock.now()).await.unwrap();
+        store::operators::put(&mut connection, Some(id), code, &config.to_json(), "test", clock.now())
+            .await
+            .unwrap();
     }
     sqlx::query("SELECT setval(pg_get_serial_sequence('reconciliation.operators', 'id'), 17)")
         .execute(&mut *connection)
@@ -156,7 +161,8 @@ impl TestApp {
     pub async fn finished(&self, token: &str, id: i64) -> Value {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            let task = body(self.get(&format!("/taches/{id}"), token).send().await.unwrap(), StatusCode::OK).await;
+            let task =
+                body(self.get(&format!("/taches/{id}"), token).send().await.unwrap(), StatusCode::OK).await;
             if ["TERMINE", "ECHEC"].contains(&task["etat"].as_str().unwrap()) {
                 return task;
             }

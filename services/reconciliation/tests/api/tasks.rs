@@ -38,8 +38,12 @@ async fn a_statement_is_matched_and_every_row_names_its_kind() {
     let id = task["id"].as_i64().unwrap();
     let task = app.finished(&token, id).await;
     let figures = json!([
-        task["montantOperateur"], task["montantCinetpay"], task["diffMontant"],
-        task["countOperator"], task["countCinetpay"], task["diffCount"]
+        task["montantOperateur"],
+        task["montantCinetpay"],
+        task["diffMontant"],
+        task["countOperator"],
+        task["countCinetpay"],
+        task["diffCount"]
     ]);
     assert_eq!(figures, json!([16000, 10810, 5190, 5, 5, 0]));
 
@@ -74,7 +78,9 @@ async fn tasks_are_listed_newest_first_and_only_to_their_owner() {
     let row = csv(&["24/05/2021 07:52:26,P1,SUCCES,0143705652,5000,,ONECI,cinetpay"]);
     let mut ids = Vec::new();
     for _ in 0..2 {
-        ids.push(body(app.upload(&mine, "a.csv", row.clone()).await, StatusCode::CREATED).await["id"].clone());
+        ids.push(
+            body(app.upload(&mine, "a.csv", row.clone()).await, StatusCode::CREATED).await["id"].clone(),
+        );
     }
     let path = format!("/taches/{}", ids[0]);
     let list = body(app.get("/taches/", &mine).send().await.unwrap(), StatusCode::OK).await;
@@ -83,7 +89,8 @@ async fn tasks_are_listed_newest_first_and_only_to_their_owner() {
 
     let seen = body(app.get("/taches/", &others).send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(seen, json!([]));
-    for path in [path.clone(), format!("/details_taches/{}", ids[0]), format!("/taches/{}/progress", ids[0])] {
+    for path in [path.clone(), format!("/details_taches/{}", ids[0]), format!("/taches/{}/progress", ids[0])]
+    {
         let hidden = app.get(&path, &others).send().await.unwrap();
         assert_eq!(hidden.status(), StatusCode::NOT_FOUND, "{path}");
     }
@@ -142,8 +149,7 @@ async fn a_waiting_task_is_not_run_again_and_an_unknown_one_is_404() {
     assert_eq!(body(running, StatusCode::CONFLICT).await["code"], "task_running");
     let unknown = app.post("/update_reconciliation/999999", &token).send().await.unwrap();
     assert_eq!(body(unknown, StatusCode::NOT_FOUND).await["code"], "not_found");
-    let jobs: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM jobs.job").fetch_one(&app.pool).await.unwrap();
+    let jobs: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs.job").fetch_one(&app.pool).await.unwrap();
     assert_eq!(jobs, 1, "a refused run leaves no job");
 }
 

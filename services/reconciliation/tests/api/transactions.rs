@@ -19,8 +19,8 @@ async fn ingest_is_idempotent_and_keeps_every_version() {
     let app = app().await;
     let token = app.token().await;
     let first = transaction("T1", "P1", "ACCEPTED", 5000);
-    assert_eq!(counts(&app.ingest(&token, &[first.clone()]).await), [1, 1, 0, 0]);
-    assert_eq!(counts(&app.ingest(&token, &[first.clone()]).await), [1, 0, 0, 1]);
+    assert_eq!(counts(&app.ingest(&token, std::slice::from_ref(&first)).await), [1, 1, 0, 0]);
+    assert_eq!(counts(&app.ingest(&token, std::slice::from_ref(&first)).await), [1, 0, 0, 1]);
     let changed = transaction("T1", "P1", "ACCEPTED", 4000);
     // Changed, the same again, and back: three versions in the end.
     assert_eq!(counts(&app.ingest(&token, &[changed.clone(), changed, first]).await), [3, 0, 2, 1]);

@@ -20,8 +20,7 @@ use crate::State;
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 const SESSION: &str = "garant_session";
 const CSRF: &str = "garant_csrf";
-const PAGE_POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -208,7 +207,12 @@ impl Csrf {
         verify_slices_are_equal(self.token.as_bytes(), sent.as_bytes()).map_err(|_| ApplicationsError::Csrf)
     }
 
-    fn page(&self, state: &State, status: StatusCode, page: &impl Template) -> Result<HttpResponse, askama::Error> {
+    fn page(
+        &self,
+        state: &State,
+        status: StatusCode,
+        page: &impl Template,
+    ) -> Result<HttpResponse, askama::Error> {
         let mut response = HttpResponse::build(status)
             .content_type("text/html; charset=utf-8")
             .insert_header((header::CACHE_CONTROL, "no-store"))
