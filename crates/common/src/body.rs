@@ -84,8 +84,12 @@ pub async fn json<T: DeserializeOwned>(request: &HttpRequest, payload: Payload) 
     parse_json(&bytes(payload).await?)
 }
 
-/// Parses JSON and names the field at fault.
+/// Parses a JSON object and names the field at fault.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BodyError> {
+    // serde would also read a struct from an array of its fields.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(BodyError::Invalid { field: ".".to_owned(), detail: "must be a JSON object".to_owned() });
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let detail = error.inner().to_string();
@@ -156,5 +160,6 @@ mod tests {
         assert_eq!(field_at_fault(r#"{"username":"a","rules":[{}]}"#), "rules[0].name");
         assert_eq!(field_at_fault(r#"{"username":"a","rules":[{"name":"x","key":1}]}"#), "rules[0].key");
         assert_eq!(field_at_fault(r#"{"username":"a"} trailing"#), ".");
+        assert_eq!(field_at_fault(r#"["a", null]"#), ".");
     }
 }

@@ -63,12 +63,33 @@ pub(super) fn in_own_shape(error: &OAuthError) -> Problem {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CredentialsBody {
+    #[schema(value_type = String)]
+    username: Personal<String>,
+    #[schema(value_type = String, format = Password)]
+    password: SecretString,
+}
+
+/// The name and password of a new user.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewUserBody {
     /// Letters, digits and `@.+-_`.
     #[schema(value_type = String, min_length = 1, max_length = 150)]
     username: Personal<String>,
-    /// To register: at least 10 characters, not the username.
-    #[schema(value_type = String, max_length = 256, format = Password)]
+    /// Not the username; at most 256 bytes, none of them a control character.
+    #[schema(value_type = String, min_length = 10, max_length = 256, format = Password)]
     password: SecretString,
+}
+
+/// A refusal: by OAuth, or of a body that is not what the operation takes.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only described, in the OpenAPI document")]
+pub enum SignInErrorBody {
+    /// RFC 6749 §5.2
+    OAuth(OAuthErrorBody),
+    /// The body is at fault.
+    Body(ErrorBody),
 }
 
 /// A refresh token.
@@ -103,7 +124,7 @@ fn bounded(field: &'static str, token: &Personal<String>) -> Result<(), Authenti
 
 /// Registers a user and signs them in. Off by default (`identity.registration`).
 #[utoipa::path(post, path = "/authentication/register/", tag = "authentication", operation_id = "registerUser",
-    request_body = CredentialsBody,
+    request_body = NewUserBody,
     responses(
         (status = 201, body = Tokens),
         (status = 400, body = ErrorBody),
@@ -116,7 +137,7 @@ pub async fn register(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, AuthenticationError> {
-    let body: CredentialsBody = body::json(&request, payload).await?;
+    let body: NewUserBody = body::json(&request, payload).await?;
     let address = state.identity.address_of(&request);
     let (registered, _) =
         state.identity.register_user(body.username.expose(), &body.password, address).await?;
@@ -128,7 +149,7 @@ pub async fn register(
     request_body = CredentialsBody,
     responses(
         (status = 200, body = SignedInBody),
-        (status = 400, description = "`invalid_grant` for a wrong name or password", body = OAuthErrorBody),
+        (status = 400, description = "`invalid_grant` for a wrong name or password", body = SignInErrorBody),
         (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
         (status = 429, body = OAuthErrorBody),
     ))]
@@ -151,7 +172,8 @@ pub async fn token(
     request_body = RefreshBody,
     responses(
         (status = 200, body = Tokens),
-        (status = 400, description = "`invalid_grant` for a token that is not good any more", body = OAuthErrorBody),
+        (status = 400, description = "`invalid_grant` for a token that is not good any more",
+            body = SignInErrorBody),
         (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
     ))]
 pub async fn refresh(

@@ -55,12 +55,16 @@ pub struct OperatorBody {
     /// As in the path.
     #[schema(pattern = "^[A-Za-z0-9_-]{1,32}$")]
     code: String,
+    #[schema(min_length = 1)]
     nom: String,
     description: Option<String>,
+    #[schema(min_length = 1)]
     account: String,
     /// The aggregator's `payment_method` that this operator's payments have.
+    #[schema(min_length = 1)]
     payment_method: String,
-    /// `XOF`
+    /// By default `XOF`, and nothing else yet.
+    #[schema(pattern = "^XOF$")]
     currency: Option<String>,
     /// Of the dates in its files; by default `Africa/Abidjan`.
     timezone: Option<String>,
