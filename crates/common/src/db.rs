@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use opentelemetry::{KeyValue, global};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sqlx::migrate::Migrator;
@@ -100,6 +101,21 @@ impl DatabaseConfig {
         connection.close().await?;
         Ok(())
     }
+}
+
+/// Shows the pool as gauge `garant.db.connections`, by state.
+pub fn observe_pool(pool: &PgPool) {
+    let pool = pool.clone();
+    global::meter("garant")
+        .u64_observable_gauge("garant.db.connections")
+        .with_description("Connections of the pool, in use and idle")
+        .with_callback(move |gauge| {
+            let idle = pool.num_idle() as u64;
+            let in_use = u64::from(pool.size()).saturating_sub(idle);
+            gauge.observe(in_use, &[KeyValue::new("state", "in_use")]);
+            gauge.observe(idle, &[KeyValue::new("state", "idle")]);
+        })
+        .build();
 }
 
 /// One schema of a service's database, with its migrations.

@@ -57,7 +57,7 @@ impl Default for ServerConfig {
             workers: 2,
             header_timeout_ms: 10_000,
             drain_delay_ms: 2_000,
-            drain_s: 15,
+            drain_s: 12,
         }
     }
 }

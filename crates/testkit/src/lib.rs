@@ -11,6 +11,6 @@ pub mod http;
 pub mod peers;
 pub mod postgres;
 pub mod process;
-mod python;
+pub mod python;
 pub mod statements;
 pub mod workspace;

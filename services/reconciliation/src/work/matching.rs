@@ -3,13 +3,15 @@
 //! An attempt reads both sides, matches them in memory, and commits results, figures, state and the end of the job in
 //! one transaction: killed at any point, it leaves nothing, and the next attempt comes to the same answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use common::clock::SharedClock;
 use common::request;
 use jobs::{Handler, HandlerError, Job, JobId, Lease};
+use opentelemetry::metrics::Counter;
+use opentelemetry::{KeyValue, global};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 
@@ -84,6 +86,7 @@ impl Handler for Matcher {
             .map_err(|broken| HandlerError::Failed(broken.to_string()))?;
         lease.progress(total / 2, total);
         self.commit(lease, task_id, &operator, &outcome).await?;
+        count(&outcome);
         Ok(())
     }
 
@@ -128,6 +131,20 @@ impl Matcher {
         lease.complete(&mut transaction).await?;
         transaction.commit().await?;
         Ok(())
+    }
+}
+
+/// Counts the rows of a finished run by kind.
+fn count(outcome: &Outcome) {
+    static ROWS: LazyLock<Counter<u64>> = LazyLock::new(|| {
+        global::meter("garant")
+            .u64_counter("garant.reconciliation.rows")
+            .with_description("Rows of finished tasks, by kind")
+            .build()
+    });
+    for (kind, part) in &outcome.parts {
+        let rows = part.operator.count.max(part.aggregator.count);
+        ROWS.add(rows.unsigned_abs(), &[KeyValue::new("kind", kind.as_str())]);
     }
 }
 

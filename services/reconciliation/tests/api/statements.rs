@@ -26,7 +26,7 @@ async fn nothing_is_left(app: &TestApp) {
 async fn the_same_rows_as_csv_xlsx_json_file_and_json_request_give_the_same_task() {
     let app = app().await;
     let token = app.token().await;
-    let sample = testkit::statements::Sample::new(testkit::statements::Params::new(50, 3));
+    let sample = testkit::statements::Sample::new(testkit::statements::Params::new(50, 1));
     let (mut csv, mut xlsx, mut rows) = (Vec::new(), std::io::Cursor::new(Vec::new()), Vec::new());
     sample.write_csv(&mut csv).unwrap();
     sample.write_xlsx(&mut xlsx).unwrap();

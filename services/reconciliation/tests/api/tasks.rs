@@ -169,3 +169,29 @@ async fn public_reads_open_tasks_but_never_profiles() {
         assert_eq!(response.status(), status, "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_task_that_cannot_be_matched_ends_as_echec_with_its_reason_and_can_be_run_again() {
+    let app = app().await;
+    let token = app.token().await;
+    let row = csv(&["24/05/2021 07:52:26,P1,SUCCES,0143705652,5000,,ONECI,cinetpay"]);
+    let id = body(app.upload(&token, "a.csv", row).await, StatusCode::CREATED).await["id"].as_i64().unwrap();
+    app.finished(&token, id).await;
+    let keep = "CREATE TABLE kept AS SELECT * FROM reconciliation.operator_versions";
+    sqlx::query(keep).execute(&app.pool).await.unwrap();
+    let spoil = "UPDATE reconciliation.operator_versions SET configuration = '{}'";
+    sqlx::query(spoil).execute(&app.pool).await.unwrap();
+    let again = app.post(&format!("/update_reconciliation/{id}"), &token).send().await.unwrap();
+    assert_eq!(body(again, StatusCode::CREATED).await["diffCount"], "ENCOURS");
+    let failed = app.finished(&token, id).await;
+    assert_eq!(failed["etat"], "ECHEC");
+    assert_eq!(failed["montantOperateur"], "ENCOURS");
+    assert!(failed["description"].as_str().unwrap().contains("configuration"), "{failed}");
+    assert_eq!(app.details(&token, id).await["correspondent"], json!([]));
+
+    let mend = "UPDATE reconciliation.operator_versions v SET configuration = k.configuration
+                FROM kept k WHERE (k.operator_id, k.version) = (v.operator_id, v.version)";
+    sqlx::query(mend).execute(&app.pool).await.unwrap();
+    let again = app.post(&format!("/update_reconciliation/{id}"), &token).send().await.unwrap();
+    assert_eq!(body(again, StatusCode::CREATED).await["countOperator"], 1);
+}
