@@ -9,6 +9,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 
+use crate::config::ConfigError;
 use crate::error::Problem;
 
 /// `database.*`
@@ -69,11 +70,25 @@ impl DatabaseConfig {
         Ok(options.disable_statement_logging())
     }
 
+    /// Whether the URLs can be read; nothing is connected.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let mut urls = vec![("url", &self.url)];
+        urls.extend(self.owner_url.as_ref().map(|url| ("owner_url", url)));
+        for (key, url) in urls {
+            Self::options(url, key).map_err(|error| ConfigError::Invalid(error.to_string()))?;
+        }
+        Ok(())
+    }
+
     /// Opens the application's pool; the first connection is made by the first use.
     pub fn pool(&self) -> Result<PgPool, DatabaseError> {
         let options = Self::options(&self.url, "url")?.options([
             ("statement_timeout", format!("{}ms", self.statement_timeout_ms)),
             ("idle_in_transaction_session_timeout", "60s".to_owned()),
+            // A replica whose machine is gone must not keep its locks for hours.
+            ("tcp_keepalives_idle", "30".to_owned()),
+            ("tcp_keepalives_interval", "10".to_owned()),
+            ("tcp_user_timeout", "60s".to_owned()),
         ]);
         Ok(PgPoolOptions::new()
             .max_connections(self.pool_size)
@@ -187,5 +202,22 @@ pub fn is_unavailable(error: &sqlx::Error) -> bool {
 
 /// What the client is told of a database failure: 503 when the database is away, else 500.
 pub fn problem(error: &sqlx::Error) -> Problem {
-    if is_unavailable(error) { Problem::unavailable() } else { Problem::internal() }
+    let problem = if is_unavailable(error) { Problem::unavailable() } else { Problem::internal() };
+    problem.cause(loggable(error))
+}
+
+/// What the log may say of a failure. Of the server's answer that is the SQLSTATE and the constraint: its message may
+/// quote a row, and so may ours about a value that could not be decoded.
+pub fn loggable(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(answer) => {
+            let code = answer.code().unwrap_or_default();
+            let constraint = answer.constraint().map(|name| format!(" ({name})")).unwrap_or_default();
+            format!("database error {code}{constraint}")
+        }
+        sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Encode(_) => {
+            "database: a value could not be read or written".to_owned()
+        }
+        error => format!("database: {error}"),
+    }
 }

@@ -35,6 +35,8 @@ pub struct Problem {
     pub challenge: Option<String>,
     /// A body that the contract fixes to the letter; it takes the place of the renderer's.
     pub body: Option<Value>,
+    /// What the log of a 5xx says, where the error's own text may quote data.
+    pub cause: Option<String>,
 }
 
 impl Problem {
@@ -48,6 +50,7 @@ impl Problem {
             retry_after: None,
             challenge: None,
             body: None,
+            cause: None,
         }
     }
 
@@ -93,6 +96,12 @@ impl Problem {
     /// Fixes the body.
     pub fn body(mut self, body: Value) -> Self {
         self.body = Some(body);
+        self
+    }
+
+    /// Says in the log what went wrong, in place of the error's own text.
+    pub fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
         self
     }
 
@@ -155,17 +164,18 @@ pub async fn render_errors<B: MessageBody + 'static>(
     if response.status().as_u16() < 400 || response.response().extensions().contains::<Rendered>() {
         return Ok(response.map_into_boxed_body());
     }
-    if response.status().is_server_error()
-        && let Some(cause) = response.response().error()
-    {
-        tracing::error!(error = %cause, "request failed");
-    }
     let problem = response
         .response()
         .extensions()
         .get::<Problem>()
         .cloned()
         .unwrap_or_else(|| framework_problem(response.status()));
+    if response.status().is_server_error()
+        && let Some(error) = response.response().error()
+    {
+        let cause = problem.cause.clone().unwrap_or_else(|| error.to_string());
+        tracing::error!(error = cause, "request failed");
+    }
     let (request, original) = response.into_parts();
     let mut rendered = write(&problem, renderer, correlation_id());
     if let Some(allow) = original.headers().get(header::ALLOW) {

@@ -8,6 +8,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use opentelemetry::metrics::Histogram;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{KeyValue, global};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::{Instrument, Span, field};
@@ -106,7 +107,6 @@ pub async fn observe<B: MessageBody + 'static>(
     let span = tracing::info_span!(
         "request",
         otel.kind = "server",
-        otel.name = field::Empty,
         http.request.method = method,
         http.route = field::Empty,
         http.response.status_code = field::Empty,
@@ -126,7 +126,8 @@ pub async fn observe<B: MessageBody + 'static>(
 
     let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let status = response.status().as_u16();
-    span.record("otel.name", format!("{method} {route}"));
+    // Not by the field `otel.name`: recorded after the span has begun, it would be ignored.
+    span.context().span().update_name(format!("{method} {route}"));
     span.record("http.route", &route);
     span.record("http.response.status_code", status);
     let elapsed = started.elapsed();

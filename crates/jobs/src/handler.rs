@@ -52,15 +52,7 @@ impl From<sqlx::Error> for HandlerError {
         if is_outage(&error) {
             return Self::Unavailable("the database is unavailable".to_owned());
         }
-        Self::Failed(match &error {
-            sqlx::Error::Database(answer) => format!(
-                "database error {}{}",
-                answer.code().unwrap_or_default(),
-                answer.constraint().map(|name| format!(" ({name})")).unwrap_or_default()
-            ),
-            sqlx::Error::RowNotFound => "database: no row where one was expected".to_owned(),
-            _ => "database: the answer could not be used".to_owned(),
-        })
+        Self::Failed(common::db::loggable(&error))
     }
 }
 

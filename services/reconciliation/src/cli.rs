@@ -1,13 +1,16 @@
 //! The binary's sub-commands.
 
+use std::io::Stdout;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use common::clock::SystemClock;
+use common::clock::{SharedClock, SystemClock};
 use common::telemetry::Telemetry;
 use identity::{Administration, ClientsCommand, UsersCommand};
+use sqlx::PgPool;
 
 use crate::config::Config;
 use crate::{Application, LOG_TARGETS, SERVICE, api, store};
@@ -43,18 +46,7 @@ enum Command {
     Users(UsersCommand),
 }
 
-/// What an administrator's command works on.
-macro_rules! administration {
-    ($config:ident) => {
-        Administration {
-            pool: &$config.database.pool()?,
-            hashing: &$config.identity.hashing,
-            clock: &SystemClock::shared(),
-            service: SERVICE,
-            output: &mut std::io::stdout(),
-        }
-    };
-}
+static CLOCK: LazyLock<SharedClock> = LazyLock::new(SystemClock::shared);
 
 /// Parses the command line and runs it.
 pub fn run() -> ExitCode {
@@ -81,8 +73,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Migrate => runtime.block_on(config.database.migrate(&store::parts())).map_err(Into::into),
         Command::Openapi => Ok(()),
         Command::CheckConfig => {
-            config.database.pool()?;
-            config.identity.validate()?;
+            config.validate()?;
             println!("configuration is valid");
             Ok(())
         }
@@ -90,13 +81,19 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
             anyhow::ensure!(common::server::is_ready(config.management.listen), "not ready");
             Ok(())
         }
-        Command::Clients(command) => {
-            runtime.block_on(async { command.run(&mut administration!(config)).await })
-        }
-        Command::Users(command) => {
-            runtime.block_on(async { command.run(&mut administration!(config)).await })
-        }
+        Command::Clients(command) => runtime.block_on(async {
+            let pool = config.database.pool()?;
+            command.run(&mut administration(&config, &pool, &mut std::io::stdout())).await
+        }),
+        Command::Users(command) => runtime.block_on(async {
+            let pool = config.database.pool()?;
+            command.run(&mut administration(&config, &pool, &mut std::io::stdout())).await
+        }),
     }
+}
+
+fn administration<'a>(config: &'a Config, pool: &'a PgPool, output: &'a mut Stdout) -> Administration<'a> {
+    Administration { pool, hashing: &config.identity.hashing, clock: &CLOCK, service: SERVICE, output }
 }
 
 fn serve(runtime: &tokio::runtime::Runtime, config: Config) -> anyhow::Result<()> {

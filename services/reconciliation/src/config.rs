@@ -2,6 +2,7 @@
 
 use common::auth::TrustedIssuer;
 use common::client::{Client, ClientConfig};
+use common::config::ConfigError;
 use common::db::DatabaseConfig;
 use common::server::{ManagementConfig, ServerConfig};
 use common::telemetry::TelemetryConfig;
@@ -29,6 +30,31 @@ pub struct Config {
     pub upload: UploadConfig,
     /// The background matching.
     pub matching: MatchingConfig,
+}
+
+impl Config {
+    /// Checks the rules that a key's type cannot hold; the message names the key.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.database.validate()?;
+        self.identity.validate()?;
+        let places = |key: &str, value: usize| {
+            if (1..=1024).contains(&value) { Ok(()) } else { Err(wrong(key, "must be 1 to 1024")) }
+        };
+        places("upload.concurrency", self.upload.concurrency)?;
+        places("upload.spooling", self.upload.spooling)?;
+        places("matching.concurrency", self.matching.concurrency)?;
+        if self.upload.idle_s == 0 {
+            return Err(wrong("upload.idle_s", "must be at least 1"));
+        }
+        if !(1..=3600).contains(&self.matching.lease_s) {
+            return Err(wrong("matching.lease_s", "must be 1 to 3600"));
+        }
+        Ok(())
+    }
+}
+
+fn wrong(key: &str, reason: &str) -> ConfigError {
+    ConfigError::Key { key: key.to_owned(), reason: reason.to_owned() }
 }
 
 /// `auth.*`
@@ -66,11 +92,13 @@ impl IssuerConfig {
 pub struct UploadConfig {
     /// Largest file of a multipart upload, in bytes; it is spooled to disk.
     pub max_bytes: u64,
-    /// Largest JSON request, in bytes; its rows are held in memory.
-    pub max_json_bytes: usize,
+    /// Largest JSON request with a statement, in bytes; its rows are held in memory while they are read.
+    pub max_json_bytes: u64,
     /// Rows of a file at most.
     pub max_rows: u32,
-    /// Uploads that are read at once; one more is answered 503 with `Retry-After`.
+    /// Uploads that arrive at once; one more is answered 503 with `Retry-After`.
+    pub spooling: usize,
+    /// Uploads that are read and stored at once, each with a connection; further ones wait their turn.
     pub concurrency: usize,
     /// How long a client may be silent in the middle of its upload, in seconds.
     pub idle_s: u64,
@@ -82,6 +110,7 @@ impl Default for UploadConfig {
             max_bytes: 1024 * 1024 * 1024,
             max_json_bytes: 32 * 1024 * 1024,
             max_rows: 5_000_000,
+            spooling: 32,
             concurrency: 4,
             idle_s: 60,
         }

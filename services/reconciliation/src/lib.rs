@@ -54,7 +54,9 @@ pub struct State {
     pub config: Config,
     /// Users, clients and tokens.
     pub identity: Arc<AuthorizationServer>,
-    /// Places for uploads.
+    /// Places for uploads that arrive.
+    pub spooling: Semaphore,
+    /// Places for uploads that are read and stored.
     pub uploads: Semaphore,
 }
 
@@ -108,6 +110,7 @@ pub struct Application {
 impl Application {
     /// Opens the database, checks its schema, and binds the ports. `registry` is what `/metrics` shows.
     pub async fn build(config: Config, registry: prometheus::Registry) -> anyhow::Result<Self> {
+        config.validate()?;
         let pool = config.database.pool()?;
         wait_for_database(&pool).await?;
         common::db::observe_pool(&pool);
@@ -141,13 +144,19 @@ impl Application {
         let mut settings = jobs::Settings::new(format!("{SERVICE}-{}", std::process::id()));
         settings.concurrency = config.matching.concurrency;
         settings.lease = Duration::from_secs(config.matching.lease_s);
-        let matcher = Matcher { pool: pool.clone(), clock: clock.clone() };
-        let jobs = jobs::Runner::start(pool.clone(), settings, vec![Arc::new(matcher)]);
+        // Connections of the jobs' own: one lives in the runtime that opened it, and the requests' runtimes end before
+        // the jobs do. Each job works on one and renews its lease on another; three are for the queue.
+        let mut database = config.database.clone();
+        database.pool_size = u32::try_from(2 * config.matching.concurrency + 3)?;
+        let jobs_pool = database.pool()?;
+        let matcher = Matcher { pool: jobs_pool.clone(), clock: clock.clone() };
+        let jobs = jobs::Runner::start(jobs_pool, settings, vec![Arc::new(matcher)]);
 
         let state = web::Data::new(State {
             pool: pool.clone(),
             clock,
             identity: identity.clone(),
+            spooling: Semaphore::new(config.upload.spooling),
             uploads: Semaphore::new(config.upload.concurrency),
             config: config.clone(),
         });

@@ -18,7 +18,7 @@ use super::profiles::{self, ProfileBody};
 use crate::State;
 
 /// Longest token that is looked at, in bytes.
-const MAX_TOKEN: usize = 8 * 1024;
+pub(super) const MAX_TOKEN: usize = 8 * 1024;
 
 /// Why the sign-in failed.
 #[derive(Debug, thiserror::Error)]

@@ -88,6 +88,9 @@ pub async fn get_user(
     payload: web::Payload,
 ) -> Result<HttpResponse, GetUserError> {
     let body: TokenBody = body::json(&request, payload).await?;
+    if body.token.expose().len() > authentication::MAX_TOKEN {
+        return Err(GetUserError::NotOwn);
+    }
     let claims =
         state.identity.inspect_access_token(body.token.expose()).await?.ok_or(GetUserError::NotOwn)?;
     if (claims.iss.as_str(), claims.sub.as_str()) != (caller.issuer(), caller.subject()) {

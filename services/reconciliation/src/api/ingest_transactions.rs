@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::auth::Caller;
 use common::body::{BodyError, has_media_type};
@@ -35,7 +36,14 @@ impl ToProblem for TransactionsError {
         match self {
             Self::Body(error) => error.problem(),
             Self::Upload(error) => error.problem(),
-            Self::Ingest(error) => error.problem(),
+            Self::Ingest(IngestError::Malformed(detail)) => {
+                Problem::new(StatusCode::BAD_REQUEST, "invalid", detail)
+            }
+            Self::Ingest(IngestError::Database(error)) if ingest::is_conflict(error) => {
+                Problem::unavailable()
+            }
+            Self::Ingest(IngestError::Database(error)) => common::db::problem(error),
+            Self::Ingest(IngestError::Spool(_) | IngestError::Reader) => Problem::internal(),
         }
     }
 }
@@ -115,9 +123,12 @@ pub async fn ingest(
     payload: web::Payload,
 ) -> Result<HttpResponse, TransactionsError> {
     let format = format(&request)?;
-    let _place = upload::admit(&state.uploads)?;
     let limits = &state.config.upload;
-    let file = upload::spool(payload, limits.max_bytes, Duration::from_secs(limits.idle_s)).await?;
+    let file = {
+        let _place = upload::admit(&state.spooling)?;
+        upload::spool(payload, limits.max_bytes, Duration::from_secs(limits.idle_s)).await?
+    };
+    let _turn = upload::turn(&state.uploads).await?;
     let ingested = ingest::take(&state.pool, &file, format, state.clock.now()).await?;
     Ok(HttpResponse::Ok().json(IngestedBody::from(ingested)))
 }

@@ -43,7 +43,35 @@ pub struct ErrorBody {
     /// What went wrong, for people.
     pub detail: String,
     /// What went wrong, for programs.
-    pub code: String,
+    pub code: ErrorCode,
     /// The field or parameter at fault, when one is.
+    #[schema(nullable = false)]
     pub field: Option<String>,
+}
+
+/// What went wrong, for programs.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[allow(dead_code, missing_docs, reason = "only described, in the OpenAPI document")]
+pub enum ErrorCode {
+    Csrf,
+    Internal,
+    Invalid,
+    InvalidToken,
+    InsufficientScope,
+    MethodNotAllowed,
+    NoUser,
+    NotFound,
+    NotOwnToken,
+    RegistrationDisabled,
+    ServerError,
+    TaskRunning,
+    TemporarilyUnavailable,
+    Timeout,
+    TooLarge,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMediaType,
+    UsernameTaken,
 }

@@ -3,7 +3,9 @@
 use actix_web::http::header;
 use actix_web::web::{ServiceConfig, get, resource};
 use actix_web::{HttpResponse, Responder};
+use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, Ref, RefOr};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -21,7 +23,7 @@ const PAGE: &str = "/docs/reconciliation/index.html";
         title = "reconciliation",
         description = "Matches a payment aggregator's transactions with the statement of each operator."
     ),
-    modifiers(&Security),
+    modifiers(&Security, &Everywhere),
     paths(
         oauth::token,
         oauth::revoke,
@@ -62,6 +64,44 @@ impl Modify for Security {
         components.add_security_scheme("bearer", http(HttpAuthScheme::Bearer));
         components.add_security_scheme("client", http(HttpAuthScheme::Basic));
     }
+}
+
+/// What any operation may answer: 503 while the database or a place is wanting, and 408 where a body is awaited.
+struct Everywhere;
+
+impl Modify for Everywhere {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for item in document.paths.paths.values_mut() {
+            for operation in
+                [&mut item.get, &mut item.put, &mut item.post].into_iter().filter_map(Option::as_mut)
+            {
+                let oauth = operation.responses.responses.get("400").is_some_and(is_oauth);
+                let body = if oauth { "OAuthErrorBody" } else { "ErrorBody" };
+                let mut add = |status: &str, description: &str| {
+                    let content = Content::new(Some(Ref::from_schema_name(body)));
+                    let response = ResponseBuilder::new()
+                        .description(description)
+                        .content("application/json", content)
+                        .build();
+                    operation.responses.responses.insert(status.to_owned(), response.into());
+                };
+                add("503", "Temporarily unavailable; safe to repeat after `Retry-After`");
+                if operation.request_body.is_some() {
+                    add("408", "The body did not arrive in time");
+                }
+            }
+        }
+    }
+}
+
+fn is_oauth(response: &RefOr<Response>) -> bool {
+    let RefOr::T(response) = response else { return false };
+    response.content.values().any(|content| match content {
+        RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. }) => {
+            schema.ref_location.ends_with("/OAuthErrorBody")
+        }
+        _ => false,
+    })
 }
 
 /// The OpenAPI document.

@@ -1,4 +1,5 @@
-//! `GET /profiles/`, `GET` and `PUT /profiles/{id}`: the caller's own profile. A profile has its user's number.
+//! `GET /profiles/`, `GET` and `PUT /profiles/{id}`: the caller's own profile. A profile has its user's number. With the
+//! scope `tasks:all` others may be read.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::auth::{Caller, Identity};
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::ErrorBody;
-use super::scope::{Read, Write};
+use super::scope::{Read, TASKS_ALL, Write};
 use crate::State;
 use crate::store::profiles::{self, StoredProfile};
 
@@ -112,7 +113,7 @@ pub(super) async fn own_number(state: &State, identity: &Identity) -> Result<Opt
     Ok(state.identity.user_by_subject(subject).await?.map(|user| user.id))
 }
 
-/// The caller's profile, in a list.
+/// The caller's profile, in a list; everybody's with the scope `tasks:all`.
 #[utoipa::path(get, path = "/profiles/", tag = "profiles", operation_id = "listProfiles",
     security(("bearer" = ["read"])),
     responses(
@@ -120,14 +121,17 @@ pub(super) async fn own_number(state: &State, identity: &Identity) -> Result<Opt
         (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     ))]
 pub async fn list(state: web::Data<State>, caller: Caller<Read>) -> Result<HttpResponse, ProfileError> {
-    let profiles = match own_number(&state, &caller).await? {
-        Some(user_id) => of_user(&state, user_id).await?,
-        None => Vec::new(),
+    let profiles = if caller.has_scope(TASKS_ALL) {
+        profiles::all(&state.pool).await?.into_iter().map(ProfileBody::from).collect()
+    } else if let Some(user_id) = own_number(&state, &caller).await? {
+        of_user(&state, user_id).await?
+    } else {
+        Vec::new()
     };
     Ok(HttpResponse::Ok().json(profiles))
 }
 
-/// The caller's profile.
+/// The caller's profile; anybody's with the scope `tasks:all`.
 #[utoipa::path(get, path = "/profiles/{id}", tag = "profiles", operation_id = "showProfile",
     params(("id" = i64, Path, minimum = 1)),
     security(("bearer" = ["read"])),
@@ -140,8 +144,10 @@ pub async fn show(
     caller: Caller<Read>,
     id: web::Path<i64>,
 ) -> Result<HttpResponse, ProfileError> {
-    let user_id = require_own(&state, &caller, *id).await?;
-    let profile = profiles::of_user(&state.pool, user_id).await?.ok_or(ProfileError::NotFound)?;
+    if !caller.has_scope(TASKS_ALL) {
+        require_own(&state, &caller, *id).await?;
+    }
+    let profile = profiles::of_user(&state.pool, *id).await?.ok_or(ProfileError::NotFound)?;
     Ok(HttpResponse::Ok().json(ProfileBody::from(profile)))
 }
 

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Cursor, Read as _, Seek, SeekFrom};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
@@ -10,12 +11,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use common::auth::Caller;
 use common::body;
 use common::error::{Problem, ToProblem};
-use futures_util::StreamExt;
 use opentelemetry::metrics::Counter;
 use opentelemetry::{KeyValue, global};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 
 use super::ErrorBody;
@@ -24,11 +25,11 @@ use super::upload::{self, Form, UploadError};
 use super::wire::TaskBody;
 use crate::State;
 use crate::domain::instant::{Window, WindowError};
-use crate::domain::operator::OperatorConfig;
 use crate::domain::statement_row::LineProblem;
+use crate::domain::text::{MAX_TEXT, check_text};
 use crate::statement::{Format, Refusal};
-use crate::store::operators;
-use crate::store::tasks::{NewTask, Owner, StoredTask};
+use crate::store::operators::{self, StoredOperator};
+use crate::store::tasks::{NewTask, Owner};
 use crate::work::intake::{self, IntakeError, Statement};
 
 /// Why a statement was not taken.
@@ -95,8 +96,8 @@ impl ToProblem for ReconcileError {
                 }
                 not_acceptable().body(body)
             }
-            Self::Intake(error) => error.problem(),
-            Self::Database(error) => common::db::problem(error),
+            Self::Intake(IntakeError::Database(error)) | Self::Database(error) => common::db::problem(error),
+            Self::Intake(_) => Problem::internal(),
         }
     }
 }
@@ -151,21 +152,34 @@ pub struct RefusalBody {
     /// `the headers do not match`, or `empty`
     file: String,
     /// Every bad line, at most 1,000; empty when there is no row. The key ends with a space.
-    #[schema(rename = "problem to line ")]
+    #[schema(rename = "problem to line ", nullable = false)]
     problem_to_line: Option<Vec<u32>>,
     /// With `?detail=1`.
+    #[schema(nullable = false)]
     details: Option<Vec<Object>>,
 }
-
-use utoipa::openapi::schema::Object;
 
 /// The request, whichever way it came.
 struct Request {
     operator: String,
-    window_start: String,
-    window_end: String,
+    window: Window,
     file_name: String,
     statement: Statement,
+}
+
+impl Request {
+    fn new(
+        operator: &str,
+        window: (&str, &str),
+        file_name: &str,
+        statement: Statement,
+    ) -> Result<Self, ReconcileError> {
+        if file_name.is_empty() || check_text(file_name, 255).is_err() {
+            return Err(ReconcileError::FileName);
+        }
+        let window = Window::parse(window.0, window.1)?;
+        Ok(Self { operator: operator.to_owned(), window, file_name: file_name.to_owned(), statement })
+    }
 }
 
 /// Takes an operator's statement. Its validation is synchronous, the matching goes on in the background; 201 means that
@@ -188,16 +202,9 @@ pub async fn reconcile(
     payload: web::Payload,
     query: web::Query<ReconcileQuery>,
 ) -> Result<HttpResponse, ReconcileError> {
-    let _place = upload::admit(&state.uploads)?;
-    let request = parse(&state, &request, payload).await?;
-    if !(1..=255).contains(&request.file_name.chars().count())
-        || request.file_name.chars().any(char::is_control)
-    {
-        return Err(ReconcileError::FileName);
-    }
-    let window = Window::parse(&request.window_start, &request.window_end)?;
-    let operator =
-        operators::by_code(&state.pool, &request.operator).await?.ok_or(ReconcileError::UnknownOperator)?;
+    let Request { operator, window, file_name, statement } = receive(&state, &request, payload).await?;
+    let operator = find(&state, &operator).await?;
+    let _turn = upload::turn(&state.uploads).await?;
     let owner = Owner {
         issuer: caller.issuer().to_owned(),
         subject: caller.subject().to_owned(),
@@ -205,7 +212,7 @@ pub async fn reconcile(
     };
     let task = NewTask {
         owner: &owner,
-        file_name: &request.file_name,
+        file_name: &file_name,
         operator_id: operator.id,
         operator_version: operator.version,
         window_start: window.start(),
@@ -213,10 +220,9 @@ pub async fn reconcile(
         window_until: window.end_exclusive(),
         at: state.clock.now(),
     };
-    let config = OperatorConfig::parse(operator.configuration).map_err(IntakeError::Configuration);
-    let config = config.map_err(ReconcileError::Intake)?;
     let with_details = query.detail.as_deref() == Some("1");
-    let task = intake::take(&state.pool, &config, request.statement, state.config.upload.max_rows, &task)
+    let max_rows = state.config.upload.max_rows;
+    let task = intake::take(&state.pool, operator.configuration, statement, max_rows, &task)
         .await
         .map_err(|error| refused(error, with_details));
     let outcome = match &task {
@@ -226,7 +232,13 @@ pub async fn reconcile(
         Err(_) => "failed",
     };
     STATEMENTS.add(1, &[KeyValue::new("outcome", outcome)]);
-    Ok(created(&task?))
+    Ok(HttpResponse::Created().json(TaskBody::detailed(&task?)))
+}
+
+async fn find(state: &State, code: &str) -> Result<StoredOperator, ReconcileError> {
+    // What no operator can be called, PostgreSQL may refuse to look for.
+    check_text(code, MAX_TEXT).map_err(|_| ReconcileError::UnknownOperator)?;
+    operators::by_code(&state.pool, code).await?.ok_or(ReconcileError::UnknownOperator)
 }
 
 static STATEMENTS: LazyLock<Counter<u64>> = LazyLock::new(|| {
@@ -235,10 +247,6 @@ static STATEMENTS: LazyLock<Counter<u64>> = LazyLock::new(|| {
         .with_description("Statements that passed the form's checks, by outcome")
         .build()
 });
-
-fn created(task: &StoredTask) -> HttpResponse {
-    HttpResponse::Created().json(TaskBody::detailed(task))
-}
 
 fn refused(error: IntakeError, with_details: bool) -> ReconcileError {
     match error {
@@ -263,16 +271,23 @@ fn lines(problems: &[LineProblem]) -> Vec<u32> {
     lines
 }
 
-async fn parse(
+async fn receive(
     state: &State,
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<Request, ReconcileError> {
+    let _place = upload::admit(&state.spooling)?;
+    let limits = &state.config.upload;
     if body::has_media_type(request, "multipart/form-data") {
         let form = Multipart::new(request.headers(), payload);
-        parse_form(Form::read(form, "fichier", &state.config.upload).await?)
+        let texts = ["operateur", "dateDebut", "dateFin", "fileName"];
+        parse_form(Form::read(form, "fichier", &texts, limits).await?)
     } else if body::has_media_type(request, "application/json") {
-        parse_json(&read_json(state, payload).await?)
+        let idle = Duration::from_secs(limits.idle_s);
+        let mut file = upload::spool(payload, limits.max_json_bytes, idle).await?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(UploadError::Spool)?;
+        parse_json(&bytes)
     } else {
         Err(body::BodyError::MediaType("application/json or multipart/form-data").into())
     }
@@ -281,15 +296,14 @@ async fn parse(
 fn parse_form(mut form: Form) -> Result<Request, ReconcileError> {
     let mut uploaded = form.file.take().ok_or(ReconcileError::Missing { field: "fichier" })?;
     let text = |field| form.text(field).ok_or(ReconcileError::Missing { field });
-    let file_name = form.text("fileName").map(str::to_owned).or(uploaded.file_name.clone());
+    let file_name = form.text("fileName").or(uploaded.file_name.as_deref());
     let format = sniff(&mut uploaded.file, uploaded.file_name.as_deref(), uploaded.content_type.as_deref())?;
-    Ok(Request {
-        operator: text("operateur")?.to_owned(),
-        window_start: text("dateDebut")?.to_owned(),
-        window_end: text("dateFin")?.to_owned(),
-        file_name: file_name.ok_or(ReconcileError::Missing { field: "fileName" })?,
-        statement: Statement::File { file: uploaded.file, format },
-    })
+    Request::new(
+        text("operateur")?,
+        (text("dateDebut")?, text("dateFin")?),
+        file_name.ok_or(ReconcileError::Missing { field: "fileName" })?,
+        Statement::File { file: uploaded.file, format },
+    )
 }
 
 fn sniff(
@@ -304,31 +318,12 @@ fn sniff(
 }
 
 fn parse_json(bytes: &[u8]) -> Result<Request, ReconcileError> {
-    let request: ReconcileBody = body::parse_json(bytes)?;
-    if !request.fichier.get().starts_with('[') {
+    let body: ReconcileBody = body::parse_json(bytes)?;
+    if !body.fichier.get().starts_with('[') {
         let detail = "must be an array of rows".to_owned();
         return Err(body::BodyError::Invalid { field: "fichier".to_owned(), detail }.into());
     }
-    let rows = String::from(Box::<str>::from(request.fichier)).into_bytes();
-    Ok(Request {
-        operator: request.operateur,
-        window_start: request.date_debut,
-        window_end: request.date_fin,
-        file_name: request.file_name,
-        statement: Statement::JsonRows(Cursor::new(rows)),
-    })
-}
-
-async fn read_json(state: &State, mut payload: web::Payload) -> Result<Vec<u8>, ReconcileError> {
-    let limit = state.config.upload.max_json_bytes;
-    let idle = std::time::Duration::from_secs(state.config.upload.idle_s);
-    let mut bytes = Vec::new();
-    while let Some(chunk) = tokio::time::timeout(idle, payload.next()).await.map_err(|_| UploadError::Idle)? {
-        let chunk = chunk.map_err(|_| UploadError::Broken)?;
-        if bytes.len() + chunk.len() > limit {
-            return Err(UploadError::TooLarge(limit as u64).into());
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
+    let rows = String::from(Box::<str>::from(body.fichier)).into_bytes();
+    let statement = Statement::JsonRows(Cursor::new(rows));
+    Request::new(&body.operateur, (&body.date_debut, &body.date_fin), &body.file_name, statement)
 }

@@ -15,6 +15,7 @@ use super::tasks::{Reader, TaskError, find};
 use super::wire::{TaskBody, to_second};
 use crate::State;
 use crate::domain::matching::Kind;
+use crate::domain::task::TaskState;
 use crate::store::results::{self, AggregatorSide, OperatorSide, ResultRow};
 use crate::store::tasks::StoredTask;
 
@@ -51,8 +52,9 @@ pub enum DuplicateBody {
 /// Why a row is where it is.
 #[derive(Serialize, ToSchema)]
 pub struct FindingBody {
-    /// MATCHED, AMOUNT_MISMATCH, STATUS_MISMATCH, OPERATOR_ONLY, CINETPAY_ONLY, DUPLICATE_OPERATOR,
-    /// DUPLICATE_CINETPAY or OUT_OF_WINDOW
+    #[schema(
+        pattern = "^(MATCHED|AMOUNT_MISMATCH|STATUS_MISMATCH|OPERATOR_ONLY|CINETPAY_ONLY|DUPLICATE_OPERATOR|DUPLICATE_CINETPAY|OUT_OF_WINDOW)$"
+    )]
     kind: String,
     /// Name of the operator's rule that made it; null where none did.
     rule: Option<String>,
@@ -193,7 +195,8 @@ fn document(pool: PgPool, task: StoredTask) -> impl Stream<Item = Result<Bytes, 
         let mut sections = Section::ALL.into_iter();
         let mut open: Option<Section> = None;
         let mut after = -1;
-        loop {
+        // Without rows before TERMINE: until then the results, if any, are an earlier run's.
+        while TaskState::parse(&task.state) == Some(TaskState::Termine) {
             // Pages, so that a slow reader holds no connection.
             let page = results::page(&pool, task.id, task.job_id, after, PAGE).await?;
             let is_last = (page.len() as i64) < PAGE;
@@ -211,12 +214,12 @@ fn document(pool: PgPool, task: StoredTask) -> impl Stream<Item = Result<Bytes, 
                 write_row(&mut out, task.id, row)?;
             }
             if is_last {
+                if !results::stand(&pool, task.id, task.job_id).await? {
+                    Err(Cut::Replaced)?;
+                }
                 break;
             }
             yield Bytes::from(std::mem::take(&mut out));
-        }
-        if after >= 0 && !results::stand(&pool, task.id, task.job_id).await? {
-            Err(Cut::Replaced)?;
         }
         for next in sections {
             begin(&mut out, open, next);

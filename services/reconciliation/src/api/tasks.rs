@@ -111,14 +111,15 @@ pub async fn show(
 /// How far the matching of a task is.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProgressBody {
+    #[schema(pattern = "^(ATTENTE|ENCOURS|TERMINE|ECHEC)$")]
     etat: String,
-    /// Rows of both sides that were dealt with.
+    /// Results that are written.
     done: i64,
-    /// Rows of both sides; 0 while they are not counted yet.
+    /// Results in all; 0 until both sides are matched.
     total: i64,
 }
 
-/// How far the background matching of a task is, in rows (ours; the original has no such operation).
+/// How far the background matching of a task is, in results (ours; the original has no such operation).
 #[utoipa::path(get, path = "/taches/{id}/progress", tag = "taches", operation_id = "showTacheProgress",
     params(("id" = i64, Path, minimum = 1)),
     security(("bearer" = ["read"])),

@@ -18,7 +18,7 @@ use crate::store::tasks::{self, StoredTask, Visibility};
 use crate::work::matching;
 
 const WAIT: Duration = Duration::from_secs(10);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Why a task was not run again.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +27,8 @@ pub enum UpdateError {
     #[error("task not found")]
     NotFound,
     /// 409
-    #[error("the task is still {0}")]
-    Running(String),
+    #[error("the task is ATTENTE or ENCOURS")]
+    Running,
     /// 503, 500
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
@@ -38,7 +38,7 @@ impl ToProblem for UpdateError {
     fn problem(&self) -> Problem {
         match self {
             Self::NotFound => Problem::not_found(self.to_string()),
-            Self::Running(_) => Problem::new(StatusCode::CONFLICT, "task_running", self.to_string()),
+            Self::Running => Problem::new(StatusCode::CONFLICT, "task_running", self.to_string()),
             Self::Database(error) => common::db::problem(error),
         }
     }
@@ -67,17 +67,20 @@ pub async fn update(
     let mut latest = task;
     while !is_finished(&latest) && Instant::now() < deadline {
         sleep(LOOK_EVERY).await;
-        latest = tasks::find(&state.pool, *id, Visibility::All).await?.ok_or(UpdateError::NotFound)?;
+        // The run is queued whatever becomes of this look.
+        if let Ok(Some(task)) = tasks::find(&state.pool, *id, Visibility::All).await {
+            latest = task;
+        }
     }
     Ok(HttpResponse::Created().json(Figures::numbers(&latest)))
 }
 
 async fn restart(state: &State, id: i64, visibility: Visibility<'_>) -> Result<StoredTask, UpdateError> {
     let mut transaction = state.pool.begin().await?;
-    let task = tasks::find(&mut *transaction, id, visibility).await?.ok_or(UpdateError::NotFound)?;
+    tasks::find(&mut *transaction, id, visibility).await?.ok_or(UpdateError::NotFound)?;
     let job = matching::enqueue(&mut transaction, id).await?;
     if !tasks::restart(&mut *transaction, id, job, state.clock.now()).await? {
-        return Err(UpdateError::Running(task.state));
+        return Err(UpdateError::Running);
     }
     let restarted = tasks::find(&mut *transaction, id, Visibility::All).await?;
     transaction.commit().await?;

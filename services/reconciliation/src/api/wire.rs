@@ -79,7 +79,7 @@ pub struct TaskBody {
     id: i64,
     date_creation: String,
     date_update: String,
-    /// `ATTENTE`, `ENCOURS`, `TERMINE` or `ECHEC`
+    #[schema(pattern = "^(ATTENTE|ENCOURS|TERMINE|ECHEC)$")]
     etat: String,
     owner: String,
     file_name: String,

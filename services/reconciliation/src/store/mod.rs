@@ -23,7 +23,13 @@ pub fn parts() -> [Part; 3] {
     ]
 }
 
-/// Lets the statements of this transaction run as long as they need: bulk work is bounded by its input, not by time.
-pub async fn lift_statement_timeout(db: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query!("SET LOCAL statement_timeout = 0").execute(db).await.map(drop)
+/// For bulk work, which is bounded by its input and not by time: its statements may run as long as they need, but none
+/// waits long for a row that another transaction holds.
+pub async fn bulk_timeouts(db: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "SELECT set_config('statement_timeout', '0', true) AS a, set_config('lock_timeout', '10s', true) AS b"
+    )
+    .fetch_one(db)
+    .await
+    .map(drop)
 }

@@ -81,27 +81,25 @@ pub async fn put(
     by: &str,
     at: DateTime<Utc>,
 ) -> Result<(StoredOperator, bool), sqlx::Error> {
-    // The insert locks the code's row for the rest of the transaction, so versions have no gap and no double.
-    let row = sqlx::query!(
-        r#"INSERT INTO reconciliation.operators (id, code, version)
-           VALUES (COALESCE($1, nextval(pg_get_serial_sequence('reconciliation.operators', 'id'))::integer), $2, 0)
-           ON CONFLICT (code) DO UPDATE SET code = excluded.code
-           RETURNING id, version"#,
-        wanted_id,
-        code
-    )
-    .fetch_one(&mut *db)
-    .await?;
-    let created = row.version == 0;
-    if !created && self::configuration(&mut *db, row.id, row.version).await? == *configuration {
-        let same = StoredOperator { id: row.id, version: row.version, configuration: configuration.clone() };
+    // Either statement locks the code's row for the rest of the transaction, so versions have no gap and no double.
+    let known =
+        sqlx::query!("SELECT id, version FROM reconciliation.operators WHERE code = $1 FOR UPDATE", code)
+            .fetch_optional(&mut *db)
+            .await?;
+    let (id, current) = match known {
+        Some(row) => (row.id, row.version),
+        None => insert(db, wanted_id, code).await?,
+    };
+    let created = current == 0;
+    if !created && self::configuration(&mut *db, id, current).await? == *configuration {
+        let same = StoredOperator { id: id, version: current, configuration: configuration.clone() };
         return Ok((same, false));
     }
-    let version = row.version + 1;
+    let version = current + 1;
     sqlx::query!(
         "INSERT INTO reconciliation.operator_versions (operator_id, version, configuration, created_at, created_by)
          VALUES ($1, $2, $3, $4, $5)",
-        row.id,
+        id,
         version,
         configuration,
         at,
@@ -109,8 +107,27 @@ pub async fn put(
     )
     .execute(&mut *db)
     .await?;
-    sqlx::query!("UPDATE reconciliation.operators SET version = $2 WHERE id = $1", row.id, version)
+    sqlx::query!("UPDATE reconciliation.operators SET version = $2 WHERE id = $1", id, version)
         .execute(&mut *db)
         .await?;
-    Ok((StoredOperator { id: row.id, version, configuration: configuration.clone() }, created))
+    Ok((StoredOperator { id: id, version, configuration: configuration.clone() }, created))
+}
+
+/// A new operator, without a configuration yet; the one that another transaction has just made, if it was quicker.
+async fn insert(
+    db: &mut PgConnection,
+    wanted_id: Option<i32>,
+    code: &str,
+) -> Result<(i32, i32), sqlx::Error> {
+    let row = sqlx::query!(
+        "INSERT INTO reconciliation.operators (id, code, version)
+         VALUES (COALESCE($1, nextval(pg_get_serial_sequence('reconciliation.operators', 'id'))::integer), $2, 0)
+         ON CONFLICT (code) DO UPDATE SET code = excluded.code
+         RETURNING id, version",
+        wanted_id,
+        code
+    )
+    .fetch_one(db)
+    .await?;
+    Ok((row.id, row.version))
 }

@@ -36,6 +36,23 @@ pub async fn of_user(db: impl PgExecutor<'_>, user_id: i64) -> Result<Option<Sto
     .await
 }
 
+/// Everybody's profiles, by user.
+pub async fn all(db: impl PgExecutor<'_>) -> Result<Vec<StoredProfile>, sqlx::Error> {
+    sqlx::query!(
+        "SELECT user_id, telephone, numero_whatsapp, fonction, matricule
+         FROM reconciliation.profiles ORDER BY user_id"
+    )
+    .map(|row| StoredProfile {
+        user_id: row.user_id,
+        telephone: row.telephone.into(),
+        numero_whatsapp: row.numero_whatsapp.into(),
+        fonction: row.fonction.into(),
+        matricule: row.matricule.into(),
+    })
+    .fetch_all(db)
+    .await
+}
+
 /// Creates or replaces the user's profile.
 pub async fn put(db: impl PgExecutor<'_>, profile: &StoredProfile) -> Result<(), sqlx::Error> {
     sqlx::query!(

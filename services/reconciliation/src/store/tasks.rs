@@ -222,7 +222,7 @@ pub async fn finish(
     figures: &StoredFigures,
     at: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+    let finished = sqlx::query!(
         "UPDATE reconciliation.tasks
          SET state = 'TERMINE', updated_at = $3,
              montant_operateur = $4, montant_cinetpay = $5, count_operator = $6, count_cinetpay = $7,
@@ -242,8 +242,9 @@ pub async fn finish(
         figures.successful_count_cinetpay
     )
     .execute(db)
-    .await
-    .map(drop)
+    .await?;
+    // Results must not be committed without their figures.
+    if finished.rows_affected() == 1 { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
 }
 
 /// Ends the task as ECHEC, with the reason.

@@ -7,7 +7,6 @@ use std::io::{Seek, SeekFrom};
 use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
-use common::error::Problem;
 use opentelemetry::metrics::Counter;
 use opentelemetry::{KeyValue, global};
 use sqlx::{PgConnection, PgPool};
@@ -15,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::domain::ingest::{Tally, plan};
 use crate::domain::transaction::NewTransaction;
-use crate::store::{lift_statement_timeout, transactions};
+use crate::store::{bulk_timeouts, transactions};
 use crate::transaction_file::{self, Format, ReadError, Row, Stop};
 
 const BATCH: usize = 2_000;
@@ -60,24 +59,10 @@ pub enum IngestError {
     Reader,
 }
 
-impl IngestError {
-    /// What the client is told.
-    pub fn problem(&self) -> Problem {
-        match self {
-            Self::Malformed(detail) => {
-                Problem::new(actix_web::http::StatusCode::BAD_REQUEST, "invalid", detail)
-            }
-            Self::Database(error) if is_conflict(error) => Problem::unavailable(),
-            Self::Database(error) => common::db::problem(error),
-            Self::Spool(_) | Self::Reader => Problem::internal(),
-        }
-    }
-}
-
 /// Two uploads of the same new transaction, or in crossing orders, meet: unique violation or deadlock. The other one
-/// commits, and a second look finds its rows.
-fn is_conflict(error: &sqlx::Error) -> bool {
-    common::db::has_code(error, &["23505", "40P01"])
+/// commits, and a second look finds its rows. Or the wait for the other one was too long.
+pub fn is_conflict(error: &sqlx::Error) -> bool {
+    common::db::has_code(error, &["23505", "40P01", "55P03"])
 }
 
 /// Stores the transactions of an upload.
@@ -101,7 +86,7 @@ pub async fn take(
 async fn once(pool: &PgPool, file: File, format: Format, at: DateTime<Utc>) -> Result<Ingested, IngestError> {
     let (sender, receiver) = mpsc::channel(4);
     let mut transaction = pool.begin().await?;
-    lift_statement_timeout(&mut transaction).await?;
+    bulk_timeouts(&mut transaction).await?;
     let reader = tokio::task::spawn_blocking(move || read(file, format, &sender));
     let stored = store_all(&mut transaction, receiver, at).await;
     // The reader is waited for in any case: a further attempt reads the same file from its beginning.

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::Cursor;
 
-use common::error::Problem;
+use serde_json::Value;
 use sqlx::PgPool;
 use tokio::sync::mpsc;
 
@@ -14,7 +14,7 @@ use crate::domain::operator::OperatorConfig;
 use crate::domain::statement_row::StatementRow;
 use crate::statement::{self, Format, Limits, Refusal, SinkClosed};
 use crate::store::tasks::{NewTask, StoredTask, Visibility};
-use crate::store::{lift_statement_timeout, statement_rows, tasks};
+use crate::store::{bulk_timeouts, statement_rows, tasks};
 
 const BATCH: usize = 512;
 
@@ -48,30 +48,20 @@ pub enum IntakeError {
     Database(#[from] sqlx::Error),
 }
 
-impl IntakeError {
-    /// What the client is told where the file is not at fault.
-    pub fn problem(&self) -> Problem {
-        match self {
-            Self::Database(error) => common::db::problem(error),
-            _ => Problem::internal(),
-        }
-    }
-}
-
-/// Reads and checks the statement, and stores it as a new task whose matching is queued.
+/// Reads the statement by the operator's stored configuration, checks it, and stores it as a new task whose matching is queued.
 pub async fn take(
     pool: &PgPool,
-    operator: &OperatorConfig,
+    configuration: Value,
     statement: Statement,
     max_rows: u32,
     task: &NewTask<'_>,
 ) -> Result<StoredTask, IntakeError> {
+    let operator = OperatorConfig::parse(configuration).map_err(IntakeError::Configuration)?;
     let mut transaction = pool.begin().await?;
-    lift_statement_timeout(&mut transaction).await?;
+    bulk_timeouts(&mut transaction).await?;
     let id = tasks::next_id(&mut *transaction).await?;
     let (sender, receiver) = mpsc::channel(8);
     let limits = Limits { max_rows };
-    let operator = operator.clone();
     // Dropping the transaction closes the channel, which stops the reader.
     let reader = tokio::task::spawn_blocking(move || read(statement, &operator, &limits, &sender));
     let stored = statement_rows::copy_in(&mut transaction, id, receiver).await;

@@ -21,7 +21,7 @@ use crate::domain::operator::OperatorConfig;
 use crate::domain::rule::Rule;
 use crate::store::results::NewResult;
 use crate::store::tasks::{StoredFigures, StoredTask, Visibility};
-use crate::store::{lift_statement_timeout, operators, results, statement_rows, tasks, transactions};
+use crate::store::{bulk_timeouts, operators, results, statement_rows, tasks, transactions};
 
 /// The kind of the jobs that match a task.
 pub const KIND: &str = "reconciliation.match";
@@ -69,8 +69,6 @@ impl Handler for Matcher {
         let reach = TimeDelta::seconds(operator.largest_window_s().into());
         let (from, until) = (earlier(window.start(), reach), later(window.end_exclusive(), reach));
         let transactions = transactions::in_window(&self.pool, &operator.payment_method, from, until).await?;
-        let total = (rows.len() + transactions.len()) as i64;
-        lease.progress(0, total);
 
         let operator = Arc::new(operator);
         let matched = {
@@ -84,7 +82,6 @@ impl Handler for Matcher {
             .await
             .map_err(|_| HandlerError::Failed("the matching failed".to_owned()))?
             .map_err(|broken| HandlerError::Failed(broken.to_string()))?;
-        lease.progress(total / 2, total);
         self.commit(lease, task_id, &operator, &outcome).await?;
         count(&outcome);
         Ok(())
@@ -113,17 +110,21 @@ impl Matcher {
         outcome: &Outcome,
     ) -> Result<(), HandlerError> {
         let mut transaction = self.pool.begin().await?;
-        lift_statement_timeout(&mut transaction).await?;
+        bulk_timeouts(&mut transaction).await?;
         lease.fence(&mut transaction).await?;
         // In the order of kinds, which is the order of the arrays in `details_taches`.
         let mut ordered: Vec<_> = outcome.results.iter().collect();
         ordered.sort_by_key(|result| result.kind);
-        let rows = ordered.into_iter().map(|result| NewResult {
-            kind: result.kind.as_str(),
-            rule: result.rule.and_then(|index| operator.rules.get(index)).map(Rule::name),
-            reason: result.reason.to_string(),
-            statement_row_id: result.operator_row,
-            transaction: result.transaction.as_ref().map(|(id, version)| (id.as_ref(), *version)),
+        let total = ordered.len() as i64;
+        let rows = (1..).zip(ordered).map(|(done, result)| {
+            lease.progress(done, total);
+            NewResult {
+                kind: result.kind.as_str(),
+                rule: result.rule.and_then(|index| operator.rules.get(index)).map(Rule::name),
+                reason: result.reason.to_string(),
+                statement_row_id: result.operator_row,
+                transaction: result.transaction.as_ref().map(|(id, version)| (id.as_ref(), *version)),
+            }
         });
         results::replace(&mut transaction, task_id, rows).await?;
         let figures = StoredFigures::from(&outcome.figures);

@@ -174,3 +174,20 @@ async fn a_session_without_the_forms_token_registers_nothing() {
         body(app.get("/o/applications/", &app.token().await).send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(list, json!([]));
 }
+
+#[tokio::test]
+async fn a_browser_that_guesses_passwords_is_told_when_to_come_back() {
+    let app = app().await;
+    let mut browser = Browser { app: &app, cookies: Vec::new() };
+    browser.send(Method::GET, "/o/applications/", None).await;
+    let csrf = browser.csrf();
+    let wrong = [("csrf_token", csrf.as_str()), ("username", "demo1"), ("password", "wrong")];
+    for _ in 0..5 {
+        browser.send(Method::POST, "/o/login/", Some(&wrong)).await;
+    }
+    let blocked = browser.send(Method::POST, "/o/login/", Some(&wrong)).await;
+    assert_eq!(blocked.status(), StatusCode::TOO_MANY_REQUESTS);
+    let after: u64 = blocked.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=30).contains(&after), "{after}");
+    assert!(blocked.text().await.unwrap().contains("<h1>Sign in</h1>"));
+}

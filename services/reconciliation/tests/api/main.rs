@@ -6,6 +6,7 @@ mod support;
 
 mod applications;
 mod authentication;
+mod commands;
 mod openapi;
 mod operators;
 mod profiles;

@@ -43,3 +43,19 @@ async fn get_user_answers_for_the_callers_own_token_only() {
         assert_eq!(body(refused, StatusCode::FORBIDDEN).await["code"], "not_own_token");
     }
 }
+
+#[tokio::test]
+async fn a_holder_of_tasks_all_reads_others_profiles_but_changes_none() {
+    let app = app().await;
+    let (token, everybodys) = (app.token().await, app.token_of("analyst", None).await);
+    let me = app.post("/get_user/", &token).json(&json!({"token": token})).send().await.unwrap();
+    let path = format!("/profiles/{}", body(me, StatusCode::OK).await["user"]["id"]);
+    let profile = json!({"telephone": "0700000001"});
+    let stored = body(app.put(&path, &token).json(&profile).send().await.unwrap(), StatusCode::OK).await;
+    let seen = body(app.get(&path, &everybodys).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(seen, stored);
+    let listed = body(app.get("/profiles/", &everybodys).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(listed, json!([stored]));
+    let changed = app.put(&path, &everybodys).json(&profile).send().await.unwrap();
+    assert_eq!(changed.status(), StatusCode::NOT_FOUND);
+}

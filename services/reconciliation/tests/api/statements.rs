@@ -138,6 +138,7 @@ async fn bad_forms_are_400_at_the_part_at_fault() {
         (form().part("fichier", file()), "operateur"),
         (form().text("operateur", "OMCI").text("operateur", "OMCI").part("fichier", file()), "operateur"),
         (form().text("operateur", "OMCI").part("fichier", file()).part("fichier", file()), "fichier"),
+        (form().text("operateur", "OMCI").part("fichier", file()).text("other", "x"), "other"),
     ] {
         let response = app.post("/reconciliation/", &token).multipart(form).send().await.unwrap();
         assert_eq!(body(response, StatusCode::BAD_REQUEST).await["field"], field);
@@ -154,4 +155,38 @@ async fn an_upload_beyond_the_limit_is_413() {
     let large = csv(&[ROW; 100]);
     let refused = body(app.upload(&token, "a.csv", large).await, StatusCode::PAYLOAD_TOO_LARGE).await;
     assert_eq!(refused["code"], "too_large");
+}
+
+#[tokio::test]
+async fn a_code_that_no_operator_can_have_is_an_unknown_operator() {
+    let app = app().await;
+    let token = app.token().await;
+    let mut request = json_request(json!([json_row()]));
+    for code in ["OM\0CI", "", "x".repeat(10_000).as_str()] {
+        request["operateur"] = json!(code);
+        let unknown = app.post("/reconciliation/", &token).json(&request).send().await.unwrap();
+        assert_eq!(body(unknown, StatusCode::NOT_FOUND).await, json!({"operator": "doesn't exist"}));
+    }
+}
+
+#[tokio::test]
+async fn the_files_own_name_serves_where_no_other_is_given() {
+    let app = app().await;
+    let token = app.token().await;
+    let task = body(app.upload(&token, "relevé.csv", csv(&[ROW])).await, StatusCode::CREATED).await;
+    assert_eq!(task["fileName"], "relevé.csv");
+
+    let boundary = "x";
+    let part = |name: &str, value: &str| {
+        format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let mut form = part("operateur", "OMCI") + &part("dateDebut", WINDOW.0) + &part("dateFin", WINDOW.1);
+    form += &format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"fichier\"; filename*=UTF-8''relev%C3%A9.csv\r\n\r\n{}\r\n--{boundary}--\r\n",
+        String::from_utf8(csv(&[ROW])).unwrap()
+    );
+    let request = app.post("/reconciliation/", &token).body(form);
+    let request = request.header("content-type", format!("multipart/form-data; boundary={boundary}"));
+    let task = body(request.send().await.unwrap(), StatusCode::CREATED).await;
+    assert_eq!(task["fileName"], "relevé.csv");
 }

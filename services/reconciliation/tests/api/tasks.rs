@@ -195,3 +195,45 @@ async fn a_task_that_cannot_be_matched_ends_as_echec_with_its_reason_and_can_be_
     let again = app.post(&format!("/update_reconciliation/{id}"), &token).send().await.unwrap();
     assert_eq!(body(again, StatusCode::CREATED).await["countOperator"], 1);
 }
+
+#[tokio::test]
+async fn details_read_while_the_task_is_run_again_are_whole_or_empty_or_cut_but_never_mixed() {
+    let app = app().await;
+    let token = app.token().await;
+    let (statement, transactions) = every_kind();
+    app.ingest(&token, &transactions).await;
+    let id =
+        body(app.upload(&token, "a.csv", statement).await, StatusCode::CREATED).await["id"].as_i64().unwrap();
+    app.finished(&token, id).await;
+    let reruns = async {
+        for _ in 0..15 {
+            let path = format!("/update_reconciliation/{id}");
+            assert_eq!(app.post(&path, &token).send().await.unwrap().status(), StatusCode::CREATED);
+        }
+    };
+    let reads = async {
+        for _ in 0..150 {
+            let response = app.get(&format!("/details_taches/{id}"), &token).send().await.unwrap();
+            let Ok(details) = response.json::<Value>().await else { continue };
+            let rows = details["correspondent"].as_array().unwrap().len();
+            assert_eq!(rows > 0, details["etat"] == "TERMINE", "{details}");
+        }
+    };
+    tokio::join!(reruns, reads);
+}
+
+#[tokio::test]
+async fn progress_ends_with_all_results_written() {
+    let app = app().await;
+    let token = app.token().await;
+    let (statement, transactions) = every_kind();
+    app.ingest(&token, &transactions).await;
+    let id =
+        body(app.upload(&token, "a.csv", statement).await, StatusCode::CREATED).await["id"].as_i64().unwrap();
+    app.finished(&token, id).await;
+    let progress = app.get(&format!("/taches/{id}/progress"), &token).send().await.unwrap();
+    let progress = body(progress, StatusCode::OK).await;
+    assert_eq!(progress["etat"], "TERMINE");
+    assert_eq!(progress["done"], progress["total"]);
+    assert_eq!(progress["total"], app.count("reconciliation.results").await);
+}

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::body::{self, BodyError};
 use common::error::{Rendered, ToProblem};
-use identity::User;
+use identity::{OAuthError, User};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -122,6 +122,12 @@ pub async fn sign_in(
             let mut response = see_applications();
             response.cookie(cookie(&state, SESSION, session.expose().clone()));
             Ok(response.finish())
+        }
+        Err(OAuthError::Blocked(after)) => {
+            let mut response = sign_in_page(&state, &csrf, Some(OAuthError::Blocked(after).to_string()))?;
+            *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+            response.headers_mut().insert(header::RETRY_AFTER, after.as_secs().max(1).into());
+            Ok(response)
         }
         Err(error) if error.problem().status.is_client_error() => {
             sign_in_page(&state, &csrf, Some(error.to_string()))
