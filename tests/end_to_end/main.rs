@@ -5,5 +5,6 @@ mod a_killed_worker;
 mod an_outage_of_postgres;
 mod graceful_stop;
 mod nothing_personal_is_logged;
+mod openapi;
 mod the_gateway;
 mod who_gets_in;
