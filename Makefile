@@ -41,7 +41,6 @@ test:
 	cargo build --workspace --all-targets --locked
 	cargo test --workspace --locked
 	{ set +x; } 2>/dev/null
-	if [ -x tests/openapi/run ]; then tests/openapi/run; fi
 	$(MAKE) --no-print-directory deny
 	echo
 	echo "make test: all passed."

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 /// One field at fault and why, for the `field` and `detail` of a 400 answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {reason}")]
+#[error("{field}{}{reason}", if .field.is_empty() { "" } else { ": " })]
 pub struct FieldError {
     /// Path of the field from the body's root, like `rules[1].keys`; empty for the body itself.
     pub field: String,

@@ -94,7 +94,7 @@ impl OperatorConfig {
             payment_method: required("payment_method", body.payment_method)?,
             currency,
             timezone,
-            old_number_prefix: text("old_number_prefix", body.old_number_prefix)?,
+            old_number_prefix: two_digits("old_number_prefix", body.old_number_prefix)?,
             headers: complete_headers(body.headers.unwrap_or_default())?,
             status: StatusVocabulary::from_body(body.status.unwrap_or_default())?,
             rules: body.rules.map_or_else(|| Ok(Rule::defaults()), parse_rules)?,
@@ -122,6 +122,15 @@ fn text(field: &str, given: Option<String>) -> Result<Option<String>, FieldError
 
 fn required(field: &str, given: Option<String>) -> Result<String, FieldError> {
     text(field, given)?.filter(|text| !text.is_empty()).ok_or_else(|| FieldError::new(field, "required"))
+}
+
+fn two_digits(field: &str, given: Option<String>) -> Result<Option<String>, FieldError> {
+    match given {
+        Some(given) if given.len() != 2 || !given.bytes().all(|b| b.is_ascii_digit()) => {
+            Err(FieldError::new(field, "two digits are expected"))
+        }
+        given => Ok(given),
+    }
 }
 
 /// Gives columns without aliases their own name, and refuses aliases that two columns share.
@@ -220,6 +229,9 @@ mod tests {
         assert_eq!(field_at_fault(with("account", json!("a\u{0}b"))), "account");
         assert_eq!(field_at_fault(with("currency", json!("EUR"))), "currency");
         assert_eq!(field_at_fault(with("timezone", json!("Africa/Nowhere"))), "timezone");
+        for prefix in ["", "1", "225", "0a", "٠١", " 01"] {
+            assert_eq!(field_at_fault(with("old_number_prefix", json!(prefix))), "old_number_prefix");
+        }
         assert_eq!(field_at_fault(with("headers", json!({"payid": []}))), "headers.payid");
         assert_eq!(
             field_at_fault(with("headers", json!({"payid": ["Réf"], "trans_id": ["REF"]}))),

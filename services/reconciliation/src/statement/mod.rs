@@ -11,6 +11,8 @@ mod format;
 mod header;
 mod intake;
 mod json;
+pub(crate) mod json_array;
+pub(crate) mod records;
 mod xlsx;
 
 #[cfg(test)]
@@ -25,7 +27,9 @@ use header::HeaderMap;
 use intake::Intake;
 
 /// The longest CSV record or JSON row, in bytes.
-const MAX_RECORD: usize = 64 * 1024;
+pub(crate) const MAX_RECORD: usize = 64 * 1024;
+/// What is said of a longer one.
+pub(crate) const TOO_LONG: &str = "longer than 64 KiB";
 /// The widest file, in columns.
 const MAX_COLUMNS: usize = 512;
 

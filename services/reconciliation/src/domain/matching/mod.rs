@@ -14,6 +14,7 @@ mod pairing;
 mod tests;
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
@@ -152,8 +153,11 @@ pub fn reconcile(
         );
     }
 
-    let row_duplicates = find_duplicates(rules, &operator_rows, &operator_pairs, window);
-    let transaction_duplicates = find_duplicates(rules, &transactions, &transaction_pairs, window);
+    let fields: BTreeSet<IdField> = rules.iter().map(Rule::key).collect();
+    let row_duplicates = find_duplicates(fields.iter().copied(), &operator_rows, &operator_pairs, window);
+    // Several transactions may share a `trans_id` (contract, `POST /transactions/`).
+    let unique = fields.into_iter().filter(|field| *field == IdField::Payid);
+    let transaction_duplicates = find_duplicates(unique, &transactions, &transaction_pairs, window);
 
     let mut outcome = Outcome::new(Figures::of(window, &operator_rows, &transactions));
     for (index, row) in operator_rows.iter().enumerate() {

@@ -161,18 +161,6 @@ pub struct Totals {
     pub count_cinetpay: i64,
 }
 
-impl Totals {
-    /// Operator less aggregator.
-    pub const fn diff_montant(&self) -> i64 {
-        self.montant_operateur.saturating_sub(self.montant_cinetpay)
-    }
-
-    /// Operator less aggregator.
-    pub const fn diff_count(&self) -> i64 {
-        self.count_operator.saturating_sub(self.count_cinetpay)
-    }
-}
-
 /// The figures of a task: all rows inside the window, and the successful ones among them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Figures {

@@ -98,3 +98,13 @@ fn an_endless_or_deep_row_is_refused_in_bounded_memory() {
     let deep = format!("[{}", "[".repeat(1_000_000));
     assert!(read_all(deep.as_bytes(), Format::Json).is_err());
 }
+
+#[test]
+fn a_value_that_is_no_json_is_a_problem_of_its_row() {
+    let good = object(GOOD).to_string();
+    for bad in ["1e999", r#"{"amount":1e999}"#, r#"{"payid":"\ud800"}"#, "{'a':1}", "nonsense"] {
+        let after_a_row = format!("[{good},5,{bad},5]");
+        assert_eq!(problems(after_a_row.as_bytes(), Format::Json), [(3, "row"), (4, "row")], "{bad}");
+        assert_eq!(no_match(format!("[{bad},{good}]").as_bytes(), Format::Json), "not a JSON array of row objects");
+    }
+}
