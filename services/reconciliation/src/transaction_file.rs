@@ -101,10 +101,7 @@ fn read_json(
     })
 }
 
-fn read_object(
-    reader: impl Read,
-    sink: &mut dyn FnMut(Row) -> Result<(), Stop>,
-) -> Result<(), ReadError> {
+fn read_object(reader: impl Read, sink: &mut dyn FnMut(Row) -> Result<(), Stop>) -> Result<(), ReadError> {
     let mut text = Vec::new();
     if reader.take(MAX_RECORD as u64 + 1).read_to_end(&mut text)? > MAX_RECORD {
         return Err(malformed(1_u64, TOO_LONG));

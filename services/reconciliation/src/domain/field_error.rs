@@ -31,3 +31,14 @@ pub(super) fn read_body<T: DeserializeOwned>(body: serde_json::Value) -> Result<
         FieldError::new(if path == "." { String::new() } else { path }, error.inner())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_the_body_itself_names_no_field() {
+        assert_eq!(FieldError::new("nom", "required").to_string(), "nom: required");
+        assert_eq!(FieldError::new("", "an object is expected").to_string(), "an object is expected");
+    }
+}

@@ -4,8 +4,8 @@ use aws_lc_rs::digest::{Context, SHA256};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use common::redact::Personal;
-use serde_json::map::{Entry, Map};
 use serde_json::Value;
+use serde_json::map::{Entry, Map};
 
 use super::amount::{MAX_AMOUNT, parse_amount};
 use super::field_error::FieldError;

@@ -66,3 +66,48 @@ impl<R: Read> Read for Utf8<R> {
     }
 }
 
+fn detect<R: Read + Seek>(input: &mut R) -> io::Result<&'static Encoding> {
+    input.seek(SeekFrom::Start(0))?;
+    let mut raw = vec![0; CHUNK];
+    let mut scratch = vec![0; CHUNK * 3];
+    let mut utf8 = UTF_8.new_decoder_without_bom_handling();
+    let mut first = true;
+    loop {
+        let length = read_some(input, &mut raw)?;
+        let mut chunk = raw.get(..length).unwrap_or_default();
+        if first
+            && let Some((encoding, _)) = Encoding::for_bom(chunk)
+            && encoding != UTF_8
+        {
+            return Ok(encoding);
+        }
+        first = false;
+        loop {
+            let (result, taken, _) =
+                utf8.decode_to_utf8_without_replacement(chunk, &mut scratch, length == 0);
+            chunk = chunk.get(taken..).unwrap_or_default();
+            match result {
+                DecoderResult::Malformed(..) => return Ok(WINDOWS_1252),
+                DecoderResult::InputEmpty => break,
+                DecoderResult::OutputFull => {}
+            }
+        }
+        if length == 0 {
+            return Ok(UTF_8);
+        }
+    }
+}
+
+/// Reads at least a byte order mark's length where the file has it.
+fn read_some<R: Read>(input: &mut R, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < 4 {
+        match input.read(buffer.get_mut(length..).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}

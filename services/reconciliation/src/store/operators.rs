@@ -92,7 +92,7 @@ pub async fn put(
     };
     let created = current == 0;
     if !created && self::configuration(&mut *db, id, current).await? == *configuration {
-        let same = StoredOperator { id: id, version: current, configuration: configuration.clone() };
+        let same = StoredOperator { id, version: current, configuration: configuration.clone() };
         return Ok((same, false));
     }
     let version = current + 1;
@@ -110,7 +110,7 @@ pub async fn put(
     sqlx::query!("UPDATE reconciliation.operators SET version = $2 WHERE id = $1", id, version)
         .execute(&mut *db)
         .await?;
-    Ok((StoredOperator { id: id, version, configuration: configuration.clone() }, created))
+    Ok((StoredOperator { id, version, configuration: configuration.clone() }, created))
 }
 
 /// A new operator, without a configuration yet; the one that another transaction has just made, if it was quicker.

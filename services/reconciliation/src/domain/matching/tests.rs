@@ -53,7 +53,11 @@ fn told(rows: Vec<OperatorRow>, transactions: Vec<AggregatorRow>) -> Vec<String>
 fn tell(result: &Match) -> String {
     let row = result.operator_row.map_or("-".to_owned(), |id| id.to_string());
     let transaction = result.transaction.as_ref().map_or("-", |(id, _)| id);
-    format!("{} {row} {transaction} {}", result.kind.as_str(), result.reason).trim_end().to_owned()
+    let kind = result.kind.as_str();
+    match &result.reason {
+        Reason::Agree => format!("{kind} {row} {transaction}"),
+        reason => format!("{kind} {row} {transaction} {reason}"),
+    }
 }
 
 #[test]
@@ -192,7 +196,8 @@ fn transactions_that_share_a_trans_id_are_payments_of_their_own() {
     assert_eq!(
         told(vec![batch], vec![part("A1", "P1"), part("A2", "P2"), part("A3", "P3")]),
         [
-            "AMOUNT_MISMATCH 2 A1 amounts differ: operator 15000, aggregator 5000, difference 10000".to_owned(),
+            "AMOUNT_MISMATCH 2 A1 amounts differ: operator 15000, aggregator 5000, difference 10000"
+                .to_owned(),
             lonely("A2"),
             lonely("A3"),
         ]

@@ -105,6 +105,9 @@ fn a_value_that_is_no_json_is_a_problem_of_its_row() {
     for bad in ["1e999", r#"{"amount":1e999}"#, r#"{"payid":"\ud800"}"#, "{'a':1}", "nonsense"] {
         let after_a_row = format!("[{good},5,{bad},5]");
         assert_eq!(problems(after_a_row.as_bytes(), Format::Json), [(3, "row"), (4, "row")], "{bad}");
-        assert_eq!(no_match(format!("[{bad},{good}]").as_bytes(), Format::Json), "not a JSON array of row objects");
+        assert_eq!(
+            no_match(format!("[{bad},{good}]").as_bytes(), Format::Json),
+            "not a JSON array of row objects"
+        );
     }
 }
