@@ -3,11 +3,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use async_trait::async_trait;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use tokio::sync::Mutex;
 
-use super::verifier::{Unavailable, VerificationKey};
+use super::verifier::{KeySource, Unavailable, VerificationKey};
 use crate::client::Client;
 
 const MAX_AGE: Duration = Duration::from_secs(300);
@@ -34,7 +35,7 @@ impl RemoteKeys {
         Self { url, client, keys: ArcSwap::default(), refresh: Mutex::new(()) }
     }
 
-    pub(super) async fn get(&self, kid: &str) -> Result<Option<VerificationKey>, Unavailable> {
+    async fn get(&self, kid: &str) -> Result<Option<VerificationKey>, Unavailable> {
         let keys = self.keys.load();
         let age = keys.fetched.map(|fetched| fetched.elapsed());
         match (keys.by_kid.get(kid), age) {
@@ -63,6 +64,13 @@ impl RemoteKeys {
         let keys = Arc::new(Keys { by_kid, fetched: Some(Instant::now()) });
         self.keys.store(keys.clone());
         Ok(keys)
+    }
+}
+
+#[async_trait]
+impl KeySource for RemoteKeys {
+    async fn key(&self, kid: &str) -> Result<Option<VerificationKey>, Unavailable> {
+        self.get(kid).await
     }
 }
 

@@ -7,7 +7,6 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use moka::sync::Cache;
 
 use super::claims::Claims;
-use super::jwks::RemoteKeys;
 use crate::clock::SharedClock;
 
 /// Tokens from clocks that run ahead of ours are accepted up to this many seconds early.
@@ -33,13 +32,6 @@ pub struct VerificationKey {
 pub trait KeySource: Send + Sync {
     /// The key of this `kid`; `None` if the issuer doesn't publish it.
     async fn key(&self, kid: &str) -> Result<Option<VerificationKey>, Unavailable>;
-}
-
-#[async_trait]
-impl KeySource for RemoteKeys {
-    async fn key(&self, kid: &str) -> Result<Option<VerificationKey>, Unavailable> {
-        self.get(kid).await
-    }
 }
 
 /// What the issuing service knows of revocations; asked on every use of a token, so it must answer from memory.

@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::ErrorBody;
-use super::get_user::TokenBody;
 use super::profiles::{self, ProfileBody};
 use crate::State;
 
@@ -90,6 +89,14 @@ pub enum SignInErrorBody {
     OAuth(OAuthErrorBody),
     /// The body is at fault.
     Body(ErrorBody),
+}
+
+/// A token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenBody {
+    #[schema(value_type = String, max_length = 8192)]
+    pub(super) token: Personal<String>,
 }
 
 /// A refresh token.

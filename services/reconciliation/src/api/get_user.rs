@@ -7,9 +7,10 @@ use common::body::{self, BodyError};
 use common::error::{Problem, ToProblem};
 use common::redact::Personal;
 use identity::OAuthError;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::authentication::TokenBody;
 use super::profiles::{self, ProfileBody};
 use super::scope::Read;
 use super::{ErrorBody, authentication};
@@ -46,14 +47,6 @@ impl ToProblem for GetUserError {
 }
 
 common::error_response!(GetUserError);
-
-/// A token.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TokenBody {
-    #[schema(value_type = String, max_length = 8192)]
-    pub(super) token: Personal<String>,
-}
 
 /// A user with their profile.
 #[derive(Debug, Serialize, ToSchema)]
