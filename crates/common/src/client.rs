@@ -4,10 +4,11 @@
 //! The breaker, the bulkhead and the retry budget are one peer's: make one [`Client`] per peer and clone it.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
+use opentelemetry::metrics::Counter;
 use opentelemetry::propagation::Injector;
 use opentelemetry::{KeyValue, global};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -78,9 +79,12 @@ pub enum CallError {
     /// The budget ran out.
     #[error("the peer did not answer in time")]
     Timeout,
-    /// No connection, or it broke.
+    /// No connection: the request did not reach the peer.
     #[error("the peer cannot be reached")]
     Unreachable,
+    /// The connection broke; the peer may have acted on the request.
+    #[error("the connection to the peer broke")]
+    Broken,
     /// The answer is larger than allowed.
     #[error("the peer's answer is too large")]
     TooLarge,
@@ -90,7 +94,7 @@ pub enum CallError {
 }
 
 /// A complete answer, of any status.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Answer {
     /// Its status.
     pub status: StatusCode,
@@ -106,6 +110,13 @@ impl Answer {
         serde_json::from_slice(&self.body).map_err(|_| CallError::Unreadable)
     }
 }
+
+static CALLS: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    global::meter("garant")
+        .u64_counter("garant.client.calls")
+        .with_description("Outgoing calls, by peer and outcome")
+        .build()
+});
 
 /// Calls one peer.
 #[derive(Clone)]
@@ -125,6 +136,7 @@ impl Client {
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
             .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
             .build()?;
         Ok(Self {
             peer,
@@ -163,13 +175,10 @@ impl Client {
             Err(CallError::Full) => "full",
             Err(CallError::Open) => "open",
             Err(CallError::Timeout) => "timeout",
-            Err(CallError::Unreachable) => "unreachable",
+            Err(CallError::Unreachable | CallError::Broken) => "unreachable",
             Err(CallError::TooLarge | CallError::Unreadable) => "unreadable",
         };
-        global::meter("garant")
-            .u64_counter("garant.client.calls")
-            .build()
-            .add(1, &[KeyValue::new("peer", self.peer), KeyValue::new("outcome", label)]);
+        CALLS.add(1, &[KeyValue::new("peer", self.peer), KeyValue::new("outcome", label)]);
         outcome
     }
 
@@ -186,16 +195,21 @@ impl Client {
             self.breaker.admit(Instant::now())?;
             // `Request` with a streamed body can't be cloned, and none of ours has one.
             let copy = request.try_clone().ok_or(CallError::Unreachable)?;
-            let outcome = self.attempt(copy, deadline).await;
+            let left = deadline.saturating_duration_since(Instant::now());
+            let own = Duration::from_millis(self.config.attempt_timeout_ms);
+            let outcome = self.attempt(copy, left.min(own)).await;
             let failed = !matches!(&outcome, Ok(answer) if !answer.status.is_server_error());
-            self.breaker.record(failed, Instant::now());
+            // A caller with little time left says nothing about the peer.
+            if outcome != Err(CallError::Timeout) || left >= own {
+                self.breaker.record(failed, Instant::now());
+            }
             Span::current().record("attempts", attempt);
             let again = match &outcome {
                 Ok(answer) => {
                     repeat == Repeat::Safe && matches!(answer.status.as_u16(), 429 | 502 | 503 | 504)
                 }
                 Err(CallError::Unreachable) => true,
-                Err(CallError::Timeout) => repeat == Repeat::Safe,
+                Err(CallError::Timeout | CallError::Broken) => repeat == Repeat::Safe,
                 Err(_) => false,
             };
             let wait = backoff(attempt);
@@ -208,23 +222,23 @@ impl Client {
         }
     }
 
-    async fn attempt(&self, mut request: Request, deadline: Instant) -> Result<Answer, CallError> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let limit = left.min(Duration::from_millis(self.config.attempt_timeout_ms));
+    async fn attempt(&self, mut request: Request, limit: Duration) -> Result<Answer, CallError> {
         propagate(request.headers_mut(), limit);
         let exchange = async {
             let response = self.http.execute(request).await.map_err(|error| {
-                if error.is_timeout() && !error.is_connect() {
+                if error.is_connect() {
+                    CallError::Unreachable
+                } else if error.is_timeout() {
                     CallError::Timeout
                 } else {
-                    CallError::Unreachable
+                    CallError::Broken
                 }
             })?;
             let (status, headers) = (response.status(), response.headers().clone());
             let mut body = bytes::BytesMut::new();
             let mut chunks = response.bytes_stream();
             while let Some(chunk) = chunks.next().await {
-                let chunk = chunk.map_err(|_| CallError::Timeout)?;
+                let chunk = chunk.map_err(|_| CallError::Broken)?;
                 if body.len() + chunk.len() > self.config.max_body {
                     return Err(CallError::TooLarge);
                 }
@@ -364,6 +378,45 @@ mod tests {
         assert_eq!(requests(&server).await, 3);
         client.send(Request::new(Method::POST, url), Repeat::Unsafe).await.unwrap();
         assert_eq!(requests(&server).await, 4);
+    }
+
+    /// A peer that reads a request and closes the connection without an answer.
+    async fn hanging_up() -> (Url, Arc<AtomicU32>) {
+        use tokio::io::AsyncReadExt;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let requests = Arc::new(AtomicU32::new(0));
+        let counted = requests.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                if stream.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0) {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+        (url, requests)
+    }
+
+    #[tokio::test]
+    async fn an_unsafe_call_that_may_have_reached_the_peer_is_not_sent_again() {
+        let (url, requests) = hanging_up().await;
+        let client = client(|_| ());
+        let post = Request::new(Method::POST, url.clone());
+        assert_eq!(client.send(post, Repeat::Unsafe).await.unwrap_err(), CallError::Broken);
+        assert_eq!(requests.load(Ordering::Relaxed), 1);
+        assert_eq!(client.get(url).await.unwrap_err(), CallError::Broken);
+        assert_eq!(requests.load(Ordering::Relaxed), 4);
+    }
+
+    #[tokio::test]
+    async fn a_caller_with_little_time_left_does_not_open_the_breaker() {
+        let (_server, url) = peer(ResponseTemplate::new(200).set_delay(Duration::from_millis(50))).await;
+        let client = client(|config| config.breaker_threshold = 1);
+        let deadline = Some(Instant::now() + Duration::from_millis(1));
+        let context = request::RequestContext { correlation_id: uuid::Uuid::nil(), deadline };
+        let hurried = request::within(context, client.get(url.clone())).await;
+        assert_eq!(hurried.unwrap_err(), CallError::Timeout);
+        assert_eq!(client.get(url).await.unwrap().status, 200);
     }
 
     #[tokio::test]

@@ -38,7 +38,10 @@ pub enum ConfigError {
 /// Reads the configuration: `file` if given (it must exist), else `garant.toml` where there is one; then the
 /// environment on top.
 pub fn load<T: DeserializeOwned>(file: Option<&Path>) -> Result<T, ConfigError> {
-    load_from(file, std::env::vars())
+    // A variable of somebody else's that is no text must not stop us.
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    load_from(file, variables)
 }
 
 fn load_from<T: DeserializeOwned>(
@@ -54,13 +57,35 @@ fn load_from<T: DeserializeOwned>(
         }
     };
     for (key, value) in environment(variables)? {
-        builder = builder.set_override(&key, value).map_err(invalid)?;
+        builder = builder.set_override(&key, parsed(value)?).map_err(invalid)?;
     }
     let config = builder.build().map_err(invalid)?;
     serde_path_to_error::deserialize(config).map_err(|error| ConfigError::Key {
         key: error.path().to_string(),
-        reason: error.inner().to_string(),
+        reason: without_values(&error.inner().to_string()),
     })
+}
+
+/// serde quotes a wrong value, which may be a secret.
+fn without_values(reason: &str) -> String {
+    match (reason.find('"'), reason.rfind('"')) {
+        (Some(first), Some(last)) if first < last => format!("{}…{}", &reason[..=first], &reason[last..]),
+        _ => reason.to_owned(),
+    }
+}
+
+/// A list or a table is written as in TOML: `["10.0.0.0/8"]`, `[{issuer = "…"}]`. Anything else is text, which serde
+/// turns into the number or the boolean that a key asks for.
+fn parsed(value: String) -> Result<config::Value, ConfigError> {
+    if !value.starts_with(['[', '{']) {
+        return Ok(value.into());
+    }
+    let document = format!("value = {value}");
+    config::Config::builder()
+        .add_source(config::File::from_str(&document, config::FileFormat::Toml))
+        .build()
+        .and_then(|config| config.get("value"))
+        .map_err(|_| ConfigError::Invalid("a value that begins with [ or { must be TOML".to_owned()))
 }
 
 /// `GARANT__A__B` and `GARANT__A__B_FILE` as dotted keys and their values.
@@ -102,6 +127,7 @@ mod tests {
     struct Database {
         url: String,
         pool_size: u32,
+        replicas: Vec<std::net::IpAddr>,
     }
 
     fn load(variables: &[(&str, &str)]) -> Result<Settings, ConfigError> {
@@ -121,6 +147,19 @@ mod tests {
         assert!(unknown.contains("database") && unknown.contains("uri"), "{unknown}");
         let wrong = load(&[("GARANT__DATABASE__POOL_SIZE", "many")]).unwrap_err().to_string();
         assert!(wrong.contains("pool_size"), "{wrong}");
+    }
+
+    #[test]
+    fn a_list_comes_from_the_environment_as_toml() {
+        let settings = load(&[("GARANT__DATABASE__REPLICAS", r#"["10.0.0.1", "::1"]"#)]).unwrap();
+        assert_eq!(settings.database.replicas.len(), 2);
+        assert!(load(&[("GARANT__DATABASE__REPLICAS", "[10.0.0.1")]).is_err());
+    }
+
+    #[test]
+    fn a_wrong_value_is_not_quoted() {
+        let message = load(&[("GARANT__DATABASE", "postgres://u:sekret@db")]).unwrap_err().to_string();
+        assert!(message.contains("database") && !message.contains("sekret"), "{message}");
     }
 
     #[test]

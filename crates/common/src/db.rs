@@ -72,6 +72,9 @@ impl DatabaseConfig {
 
     /// Whether the URLs can be read; nothing is connected.
     pub fn validate(&self) -> Result<(), ConfigError> {
+        if self.pool_size == 0 {
+            return Err(ConfigError::Invalid("database.pool_size must be at least 1".to_owned()));
+        }
         let mut urls = vec![("url", &self.url)];
         urls.extend(self.owner_url.as_ref().map(|url| ("owner_url", url)));
         for (key, url) in urls {
@@ -82,6 +85,12 @@ impl DatabaseConfig {
 
     /// Opens the application's pool; the first connection is made by the first use.
     pub fn pool(&self) -> Result<PgPool, DatabaseError> {
+        self.pool_of(self.pool_size)
+    }
+
+    /// Opens a further pool, of `connections`: a connection lives in the runtime that opened it, and what must not wait
+    /// for requests must not share theirs.
+    pub fn pool_of(&self, connections: u32) -> Result<PgPool, DatabaseError> {
         let options = Self::options(&self.url, "url")?.options([
             ("statement_timeout", format!("{}ms", self.statement_timeout_ms)),
             ("idle_in_transaction_session_timeout", "60s".to_owned()),
@@ -91,7 +100,7 @@ impl DatabaseConfig {
             ("tcp_user_timeout", "60s".to_owned()),
         ]);
         Ok(PgPoolOptions::new()
-            .max_connections(self.pool_size)
+            .max_connections(connections)
             .acquire_timeout(Duration::from_millis(self.acquire_timeout_ms))
             .connect_lazy_with(options))
     }
@@ -111,7 +120,10 @@ impl DatabaseConfig {
         let mut connection = owner.connect().await?;
         for part in parts {
             part.migrator.run_direct(None, &mut connection, false).await?;
-            grant(&mut connection, part, &role).await?;
+            // One role for both has all rights already, and the grants would take its own away.
+            if role != owner.get_username() {
+                grant(&mut connection, part, &role).await?;
+            }
         }
         connection.close().await?;
         Ok(())
@@ -185,15 +197,19 @@ pub fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
 }
 
 /// Whether the failure is the database's absence and not the statement's fault: the connection broke, the pool is
-/// full, the server is starting, stopping or out of resources (SQLSTATE classes 08, 53, 57).
+/// full, the server is starting, stopping, out of resources or a standby (SQLSTATE classes 08, 53, 57, and 25006), or
+/// another transaction was in the way (40001, 40P01, 55P03). A statement that ran into its timeout (57014) would do so
+/// again.
 pub fn is_unavailable(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => {
             true
         }
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class)))
-        }
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| match code.as_ref() {
+            "57014" => false,
+            "25006" | "40001" | "40P01" | "55P03" => true,
+            code => ["08", "53", "57"].iter().any(|class| code.starts_with(class)),
+        }),
         // sqlx reports a connection that the server closed in mid-message this way.
         sqlx::Error::Protocol(_) => true,
         _ => false,

@@ -1,11 +1,13 @@
 //! One request's correlation ID, span, deadline and RED metrics.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
+use ipnet::IpNet;
 use opentelemetry::metrics::Histogram;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::TraceContextExt;
@@ -14,6 +16,8 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::{Instrument, Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
+
+use crate::server::is_trusted;
 
 /// Header that carries the correlation ID in and out.
 pub const CORRELATION_ID: &str = "x-correlation-id";
@@ -94,14 +98,19 @@ impl Extractor for Incoming<'_> {
 /// Middleware, the outermost: gives the request its context and span, counts and times it, echoes the correlation ID.
 ///
 /// The span and the metrics carry the route's template and never the path, the query, a header or an address.
+///
+/// How long the caller waits is believed only from a trusted proxy.
 pub async fn observe<B: MessageBody + 'static>(
+    trusted_proxies: Arc<[IpNet]>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let started = Instant::now();
     let context = RequestContext {
         correlation_id: correlation_id(request.headers()).unwrap_or_else(Uuid::now_v7),
-        deadline: expected_timeout(request.headers()).map(|timeout| started + timeout),
+        deadline: expected_timeout(request.headers())
+            .filter(|_| is_trusted(request.peer_addr(), &trusted_proxies))
+            .map(|timeout| started + timeout),
     };
     let method = method_label(&request);
     let span = tracing::info_span!(

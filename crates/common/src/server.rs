@@ -15,6 +15,7 @@ use sqlx::PgPool;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::auth::{Authenticator, authenticate};
+use crate::config::ConfigError;
 use crate::error::{Renderer, render_errors};
 use crate::request::observe;
 
@@ -48,6 +49,16 @@ pub enum Profile {
     Production,
 }
 
+impl ServerConfig {
+    /// Checks what the types cannot hold.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if (1..=256).contains(&self.workers) {
+            return Ok(());
+        }
+        Err(ConfigError::Key { key: "server.workers".to_owned(), reason: "must be 1 to 256".to_owned() })
+    }
+}
+
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
@@ -57,7 +68,7 @@ impl Default for ServerConfig {
             workers: 2,
             header_timeout_ms: 10_000,
             drain_delay_ms: 2_000,
-            drain_s: 12,
+            drain_s: 10,
         }
     }
 }
@@ -95,7 +106,8 @@ pub struct Health {
 }
 
 impl Health {
-    /// Ready while the database answers and no drain has begun.
+    /// Ready while the database answers and no drain has begun. The pool is the probe's own: replicas that are busy
+    /// must not all be taken for dead.
     pub fn new(pool: PgPool) -> Self {
         Self { draining: Arc::default(), pool }
     }
@@ -113,10 +125,15 @@ struct Readiness {
     draining: bool,
 }
 
+/// Whether the peer is one of the proxies whose headers are believed.
+pub(crate) fn is_trusted(peer: Option<SocketAddr>, trusted_proxies: &[IpNet]) -> bool {
+    peer.is_some_and(|peer| trusted_proxies.iter().any(|network| network.contains(&peer.ip().to_canonical())))
+}
+
 /// The address of the client: the one that the gateway appended, if the peer is a trusted proxy, else the peer's.
 pub fn client_address(request: &HttpRequest, trusted_proxies: &[IpNet]) -> Option<IpAddr> {
-    let peer = request.peer_addr()?.ip();
-    if !trusted_proxies.iter().any(|network| network.contains(&peer)) {
+    let peer = request.peer_addr()?.ip().to_canonical();
+    if !is_trusted(request.peer_addr(), trusted_proxies) {
         return Some(peer);
     }
     let forwarded = request.headers().get_all("x-forwarded-for").last().and_then(|value| value.to_str().ok());
@@ -148,14 +165,16 @@ impl Server {
     {
         let listener = listen(config.listen)?;
         let address = listener.local_addr()?;
+        let trusted: Arc<[IpNet]> = config.trusted_proxies.clone().into();
         let public = HttpServer::new(move || {
+            let trusted = trusted.clone();
             let Service { renderer, authenticator, routes } = service.clone();
             App::new()
                 .configure(routes)
                 .wrap(from_fn(move |request, next| authenticate(authenticator.clone(), request, next)))
                 .wrap(NormalizePath::trim())
                 .wrap(from_fn(move |request, next| render_errors(renderer, request, next)))
-                .wrap(from_fn(observe))
+                .wrap(from_fn(move |request, next| observe(trusted.clone(), request, next)))
         })
         .workers(config.workers)
         .client_request_timeout(Duration::from_millis(config.header_timeout_ms))
@@ -289,6 +308,11 @@ mod tests {
         };
         let address = |peer| client_address(&request(peer), &trusted).unwrap().to_string();
         assert_eq!(address("10.1.2.3"), "203.0.113.9", "the last entry is the one that the gateway appended");
+        assert_eq!(
+            address("::ffff:10.1.2.3"),
+            "203.0.113.9",
+            "a dual-stack listener sees IPv4 peers this way"
+        );
         assert_eq!(address("198.51.100.7"), "198.51.100.7");
     }
 }

@@ -6,6 +6,8 @@ CREATE TABLE identity.users (
     password_hash text        NOT NULL,
     roles         text[]      NOT NULL,
     scopes        text[]      NOT NULL,
+    -- The services that its tokens may be for, whatever the client's are.
+    audiences     text[]      NOT NULL,
     created_at    timestamptz NOT NULL,
     disabled_at   timestamptz
 );
@@ -36,7 +38,7 @@ CREATE TABLE identity.grants (
     client_id  text        REFERENCES identity.clients,
     scopes     text[]      NOT NULL,
     created_at timestamptz NOT NULL,
-    -- When its last refresh token expires.
+    -- When the last of its refresh and access tokens has expired.
     expires_at timestamptz NOT NULL,
     revoked_at timestamptz
 );
@@ -75,14 +77,15 @@ CREATE TABLE identity.signing_keys (
     active_from timestamptz NOT NULL UNIQUE
 );
 
--- Failed sign-ins in a row, under keyed digests: the table names nobody.
+-- Failed sign-ins, under keyed digests: the table names nobody.
 CREATE TABLE identity.attempts (
     key           bytea       PRIMARY KEY,
     failures      integer     NOT NULL,
-    blocked_until timestamptz,
-    updated_at    timestamptz NOT NULL
+    -- When the count began.
+    began_at      timestamptz NOT NULL,
+    blocked_until timestamptz
 );
-CREATE INDEX attempts_age ON identity.attempts (updated_at);
+CREATE INDEX attempts_age ON identity.attempts (began_at);
 
 CREATE TABLE identity.sessions (
     digest     bytea       PRIMARY KEY,

@@ -15,9 +15,9 @@ use crate::attempts::network;
 use crate::domain::credentials::OpaqueToken;
 use crate::domain::user::{User, Username, check_password};
 use crate::error::{OAuthError, RegistrationError};
+use crate::store::sessions;
 use crate::store::users::{self, NewUser};
-use crate::store::{sessions, users::Account};
-use crate::tokens::Tokens;
+use crate::tokens::{Tokens, WRONG_LOGIN};
 
 /// A browser is signed in for a working day.
 const SESSION: TimeDelta = TimeDelta::hours(8);
@@ -44,18 +44,15 @@ impl AuthorizationServer {
             password_hash: &self.passwords.hash(password).await?,
             roles: &[],
             scopes: &self.first_party_scopes.to_vec(),
+            audiences: &[self.service.to_owned()],
         };
         let mut connection = self.pool.acquire().await?;
         // One transaction: whoever gets no answer may register again.
         let mut tx = connection.begin().await?;
         let account =
             users::insert(&mut *tx, &new, self.clock.now()).await?.ok_or(RegistrationError::Taken)?;
-        let tokens = self.first_party_tokens(&mut tx, &account).await.map_err(|error| match error {
-            OAuthError::Keys(error) => RegistrationError::Keys(error),
-            OAuthError::Sql(error) => RegistrationError::Sql(error),
-            // A user just stored, with the very scopes that are granted, is refused for no other reason.
-            _ => RegistrationError::Sql(sqlx::Error::RowNotFound),
-        })?;
+        let tokens =
+            self.first_party_tokens(&mut tx, &account).await.map_err(RegistrationError::NotSignedIn)?;
         tx.commit().await?;
         Ok((tokens, account.user))
     }
@@ -78,9 +75,12 @@ impl AuthorizationServer {
         password: &SecretString,
         address: IpAddr,
     ) -> Result<Personal<String>, OAuthError> {
-        let Account { user, .. } = self.authenticate_user(username, password, address).await?;
+        let account = self.authenticate_user(username, password, address).await?;
         let session = OpaqueToken::random();
-        sessions::insert(&self.pool, &session.digest, user.id, self.clock.now() + SESSION).await?;
+        let expires_at = self.clock.now() + SESSION;
+        if !sessions::insert(&self.pool, &session.digest, &account, expires_at).await? {
+            return Err(WRONG_LOGIN);
+        }
         Ok(session.token)
     }
 

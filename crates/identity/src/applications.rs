@@ -95,8 +95,7 @@ impl AuthorizationServer {
                 return Ok(Application { client, client_secret });
             }
         }
-        // Two taken ids of 238 random bits: the generator is broken.
-        Err(ApplicationError::Sql(sqlx::Error::RowNotFound))
+        Err(ApplicationError::NoFreeId)
     }
 
     /// A user's applications, oldest first.

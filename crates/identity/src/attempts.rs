@@ -8,38 +8,64 @@ use common::clock::SharedClock;
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 
-use crate::domain::back_off::{PER_ACCOUNT, PER_ADDRESS};
+use crate::domain::back_off::{ACCOUNT, ACCOUNT_AT_ADDRESS, ADDRESS, Allowance};
 use crate::domain::credentials::digest_of_parts;
 use crate::error::OAuthError;
 use crate::keys::DerivedKeys;
+use crate::passwords::HashingError;
 use crate::store::attempts;
 
+/// One for each first byte of a key.
 const SHARDS: usize = 256;
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Counts failures of (account, address) and of the account, in the database, for accounts that exist and for those
-/// that don't.
+/// Counts failures of (account, address), of a user's account and of the address, in the database, for accounts that
+/// exist and for those that don't.
 pub(crate) struct Attempts {
     pool: PgPool,
     clock: SharedClock,
     /// An attempt counts as failed until it has succeeded. So that honest sign-ins of one account at the same time
     /// don't block each other, this replica takes them one after the other.
-    one_at_a_time: Vec<Mutex<()>>,
+    one_at_a_time: [Mutex<()>; SHARDS],
 }
 
-/// Whose attempts are counted together.
+/// Whose failures an attempt is counted among. Every transaction locks the rows in this order; the address, which
+/// most attempts share, comes last.
 pub(crate) struct Attempt {
-    /// Of (account, address), then of the account.
-    keys: [Vec<u8>; 2],
+    account_at_address: [u8; 32],
+    account: Option<[u8; 32]>,
+    address: [u8; 32],
 }
 
 impl Attempt {
-    /// `kind` keeps users apart from clients.
-    pub(crate) fn new(keys: &DerivedKeys, kind: &str, account: &str, address: IpAddr) -> Self {
+    pub(crate) fn of_user(keys: &DerivedKeys, username: &str, address: IpAddr) -> Self {
+        let account = keys.pseudonym(&digest_of_parts(&[b"user", username.as_bytes()]));
+        Self { account: Some(account), ..Self::new(keys, "user", username, address) }
+    }
+
+    /// A generated secret can't be guessed, and a client's id is no secret: a count of the whole client would only
+    /// let anybody lock it out.
+    pub(crate) fn of_client(keys: &DerivedKeys, client_id: &str, address: IpAddr) -> Self {
+        Self::new(keys, "client", client_id, address)
+    }
+
+    fn new(keys: &DerivedKeys, kind: &str, account: &str, address: IpAddr) -> Self {
         let address = network(address).to_string();
-        let account_only = digest_of_parts(&[kind.as_bytes(), account.as_bytes()]);
-        let with_address = digest_of_parts(&[kind.as_bytes(), account.as_bytes(), address.as_bytes()]);
-        Self { keys: [keys.pseudonym(&with_address), keys.pseudonym(&account_only)] }
+        let account_at_address = [kind.as_bytes(), account.as_bytes(), address.as_bytes()];
+        Self {
+            account_at_address: keys.pseudonym(&digest_of_parts(&account_at_address)),
+            account: None,
+            address: keys.pseudonym(&digest_of_parts(&[b"address", address.as_bytes()])),
+        }
+    }
+
+    fn of_account(&self) -> impl Iterator<Item = (&[u8; 32], Allowance)> {
+        let account = self.account.as_ref().map(|key| (key, ACCOUNT));
+        std::iter::once((&self.account_at_address, ACCOUNT_AT_ADDRESS)).chain(account)
+    }
+
+    fn counts(&self) -> impl Iterator<Item = (&[u8; 32], Allowance)> {
+        self.of_account().chain(std::iter::once((&self.address, ADDRESS)))
     }
 }
 
@@ -56,16 +82,7 @@ pub(crate) fn network(address: IpAddr) -> IpAddr {
 
 impl Attempts {
     pub(crate) fn new(pool: PgPool, clock: SharedClock) -> Self {
-        Self { pool, clock, one_at_a_time: (0..SHARDS).map(|_| Mutex::new(())).collect() }
-    }
-
-    /// Fails where the next attempt is blocked.
-    pub(crate) async fn check(&self, attempt: &Attempt) -> Result<(), OAuthError> {
-        let now = self.clock.now();
-        match attempts::blocked_until(&self.pool, &attempt.keys, now).await? {
-            Some(until) => Err(blocked(until, now)),
-            None => Ok(()),
-        }
+        Self { pool, clock, one_at_a_time: std::array::from_fn(|_| Mutex::new(())) }
     }
 
     /// Runs a verification unless it is blocked, and remembers how it ended. `Ok(None)` is a failure.
@@ -74,18 +91,14 @@ impl Attempts {
         attempt: &Attempt,
         verification: impl Future<Output = Result<Option<T>, OAuthError>>,
     ) -> Result<Option<T>, OAuthError> {
-        let shard = attempt.keys[0].first().map_or(0, |byte| usize::from(*byte) % SHARDS);
-        let busy = || OAuthError::Hashing(crate::passwords::HashingError::Busy);
-        let mutex = self.one_at_a_time.get(shard).ok_or_else(busy)?;
-        let _turn = tokio::time::timeout(QUEUE_TIMEOUT, mutex.lock()).await.map_err(|_| busy())?;
+        let turn = self.one_at_a_time[usize::from(attempt.account_at_address[0])].lock();
+        let _turn = tokio::time::timeout(QUEUE_TIMEOUT, turn).await.map_err(|_| HashingError::Busy)?;
         self.count(attempt).await?;
         let outcome = verification.await;
-        for key in &attempt.keys {
-            match outcome {
-                Ok(Some(_)) => attempts::forget(&self.pool, key).await?,
-                Ok(None) => {}
-                Err(_) => attempts::uncount(&self.pool, key).await?,
-            }
+        match outcome {
+            Ok(Some(_)) => self.succeed(attempt).await?,
+            Ok(None) => {}
+            Err(_) => self.uncount(attempt).await?,
         }
         outcome
     }
@@ -93,10 +106,31 @@ impl Attempts {
     async fn count(&self, attempt: &Attempt) -> Result<(), OAuthError> {
         let now = self.clock.now();
         let mut tx = self.pool.begin().await?;
-        for (key, allowance) in attempt.keys.iter().zip([PER_ADDRESS, PER_ACCOUNT]) {
+        for (key, allowance) in attempt.counts() {
             if let Err(until) = attempts::count(&mut tx, key, allowance, now).await? {
                 return Err(blocked(until, now));
             }
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The account's failures are forgotten, the address's are not: whoever guesses may have an account of his own.
+    async fn succeed(&self, attempt: &Attempt) -> Result<(), OAuthError> {
+        let mut tx = self.pool.begin().await?;
+        for (key, _) in attempt.of_account() {
+            attempts::forget(&mut *tx, key).await?;
+        }
+        attempts::uncount(&mut tx, &attempt.address, ADDRESS).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The attempt was neither right nor wrong.
+    async fn uncount(&self, attempt: &Attempt) -> Result<(), OAuthError> {
+        let mut tx = self.pool.begin().await?;
+        for (key, allowance) in attempt.counts() {
+            attempts::uncount(&mut tx, key, allowance).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -109,7 +143,11 @@ fn blocked(until: DateTime<Utc>, now: DateTime<Utc>) -> OAuthError {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+    use common::clock::ManualClock;
+
     use super::*;
+    use crate::store::empty_database;
 
     #[test]
     fn an_ipv6_network_counts_as_one_address() {
@@ -117,5 +155,49 @@ mod tests {
         assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(of("::ffff:203.0.113.9"), "203.0.113.9");
         assert_eq!(of("203.0.113.9"), "203.0.113.9");
+    }
+
+    fn attempt() -> Attempt {
+        let keys = DerivedKeys::derive(&"a secret of thirty-two characters".into()).unwrap();
+        Attempt::of_user(&keys, "kouassi.yao", [203, 0, 113, 1].into())
+    }
+
+    async fn busy() -> Result<Option<()>, OAuthError> {
+        Err(HashingError::Busy.into())
+    }
+
+    async fn wrong() -> Result<Option<()>, OAuthError> {
+        Ok(None)
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_was_not_looked_at_leaves_nothing() {
+        let (_database, pool) = empty_database().await;
+        let attempts = Attempts::new(pool.clone(), ManualClock::at(DateTime::UNIX_EPOCH));
+        for _ in 0..200 {
+            let outcome = attempts.guard(&attempt(), busy()).await;
+            assert!(matches!(outcome, Err(OAuthError::Hashing(HashingError::Busy))));
+        }
+        let rows = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM identity.attempts");
+        assert_eq!(rows.fetch_one(&pool).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_was_not_looked_at_lifts_no_block_of_others() {
+        let (_database, pool) = empty_database().await;
+        let clock = ManualClock::at(DateTime::UNIX_EPOCH);
+        let [here, there] = [(), ()].map(|()| Attempts::new(pool.clone(), clock.clone()));
+        let blocked_meanwhile = async {
+            for _ in 0..4 {
+                assert!(there.guard(&attempt(), wrong()).await.unwrap().is_none());
+            }
+            // The attempt here counts, too.
+            assert!(matches!(there.guard(&attempt(), wrong()).await, Err(OAuthError::Blocked(_))));
+            clock.advance(TimeDelta::seconds(30));
+            assert!(there.guard(&attempt(), wrong()).await.unwrap().is_none());
+            busy().await
+        };
+        assert!(here.guard(&attempt(), blocked_meanwhile).await.is_err());
+        assert!(matches!(there.guard(&attempt(), wrong()).await, Err(OAuthError::Blocked(_))));
     }
 }

@@ -42,7 +42,8 @@ pub enum ClientsCommand {
         /// The client's id.
         client_id: String,
     },
-    /// Give a client another secret and print it, this once; the old one stops working at once.
+    /// Give a client another secret and print it, this once; the old one stops working at once, and tokens got up to
+    /// 2 seconds from now are revoked within a second.
     Rotate {
         /// The client's id.
         client_id: String,
@@ -89,6 +90,9 @@ pub enum UsersCommand {
         /// A scope that its tokens may allow; may be repeated.
         #[arg(long = "scope", required = true)]
         scopes: Vec<String>,
+        /// A service that its tokens may be for; may be repeated. The service itself if not given.
+        #[arg(long = "audience")]
+        audiences: Vec<String>,
         /// The password's source.
         #[command(flatten)]
         password: PasswordSource,
@@ -158,10 +162,12 @@ impl ClientsCommand {
             Self::Rotate { client_id } => {
                 let secret = ClientCredentials::random().client_secret;
                 let hash = Passwords::new(on.hashing)?.hash(&secret).await?;
+                let mut tx = on.pool.begin().await?;
                 ensure!(
-                    clients::set_secret(on.pool, client_id, &hash).await?,
+                    clients::set_secret(&mut tx, client_id, &hash, on.clock.now()).await?,
                     "there is no confidential client {client_id}"
                 );
+                tx.commit().await?;
                 Ok(writeln!(on.output, "client_secret {}", secret.expose_secret())?)
             }
             Self::List => {
@@ -233,14 +239,16 @@ impl UsersCommand {
     /// The message says what is wrong with the arguments, or that the database refused.
     pub async fn run(&self, on: &mut Administration<'_>) -> Result<()> {
         match self {
-            Self::Create { username, roles, scopes, password } => {
+            Self::Create { username, roles, scopes, audiences, password } => {
                 let (name, (password, made_up)) = (Username::parse(username)?, password.password()?);
                 check_password(&password, &name)?;
+                let own = [on.service.to_owned()];
                 let user = NewUser {
                     username: name.expose(),
                     password_hash: &Passwords::new(on.hashing)?.hash(&password).await?,
                     roles,
                     scopes: &checked_scopes(scopes)?,
+                    audiences: if audiences.is_empty() { &own } else { audiences },
                 };
                 let stored = users::insert(on.pool, &user, on.clock.now()).await?;
                 let account = stored.context("the username is taken")?;
@@ -273,12 +281,13 @@ impl UsersCommand {
                 for user in users::all(on.pool).await? {
                     writeln!(
                         on.output,
-                        "{}\t{}\t{}\t{}\t{}\t{}",
+                        "{}\t{}\t{}\t{}\t{}\t{}\t{}",
                         user.id,
                         user.username.expose(),
                         if user.is_enabled { "enabled" } else { "disabled" },
                         user.roles.join(","),
                         user.scopes,
+                        user.audiences.join(","),
                         user.subject,
                     )?;
                 }

@@ -106,9 +106,9 @@ pub enum RegistrationError {
     /// As [`OAuthError`]'s, in the service's own shape.
     #[error(transparent)]
     Hashing(#[from] HashingError),
-    /// As [`OAuthError`]'s, in the service's own shape.
-    #[error(transparent)]
-    Keys(#[from] KeyError),
+    /// 503 where the database is away, else 500: the user was not stored, for no tokens could be issued.
+    #[error("the new user could not be signed in: {0}")]
+    NotSignedIn(#[source] OAuthError),
     /// As [`OAuthError`]'s, in the service's own shape.
     #[error(transparent)]
     Sql(#[from] sqlx::Error),
@@ -128,8 +128,9 @@ impl ToProblem for RegistrationError {
             }
             Self::Taken => Problem::new(StatusCode::CONFLICT, "username_taken", detail).at("username"),
             Self::Hashing(error) => hashing_problem(error),
-            Self::Keys(KeyError::Sql(error)) | Self::Sql(error) => common::db::problem(error),
-            Self::Keys(_) => Problem::internal(),
+            Self::NotSignedIn(OAuthError::Keys(KeyError::Sql(error)) | OAuthError::Sql(error))
+            | Self::Sql(error) => common::db::problem(error),
+            Self::NotSignedIn(_) => Problem::internal(),
         }
     }
 }
@@ -154,6 +155,9 @@ pub enum ApplicationError {
         "redirect URIs are at most 10 absolute http or https URLs without fragment, of 500 characters each"
     )]
     RedirectUris,
+    /// 500: two ids of 238 random bits were taken, so the generator is broken.
+    #[error("two random client ids were taken")]
+    NoFreeId,
     /// As [`OAuthError`]'s, in the service's own shape.
     #[error(transparent)]
     Hashing(#[from] HashingError),
@@ -172,6 +176,7 @@ impl ToProblem for ApplicationError {
                 Problem::invalid("authorization_grant_type", detail)
             }
             Self::RedirectUris => Problem::invalid("redirect_uris", detail),
+            Self::NoFreeId => Problem::internal(),
             Self::Hashing(error) => hashing_problem(error),
             Self::Sql(error) => common::db::problem(error),
         }

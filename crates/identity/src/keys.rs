@@ -73,8 +73,10 @@ impl DerivedKeys {
     }
 
     /// A stable stand-in for personal data, the same on every replica.
-    pub(crate) fn pseudonym(&self, digest: &[u8; 32]) -> Vec<u8> {
-        hmac::sign(&self.pseudonyms, digest).as_ref().to_vec()
+    pub(crate) fn pseudonym(&self, digest: &[u8; 32]) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(hmac::sign(&self.pseudonyms, digest).as_ref());
+        bytes
     }
 
     fn seal(&self, kid: &str, pkcs8: &[u8]) -> Result<Vec<u8>, KeyError> {

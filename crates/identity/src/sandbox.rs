@@ -36,7 +36,7 @@ pub struct SandboxUser {
 pub struct Sandbox {
     /// The most that the client's tokens may allow.
     pub scopes: Vec<String>,
-    /// The services that the client's tokens are for.
+    /// The services that the client's and the users' tokens are for.
     pub audiences: Vec<String>,
     /// The users.
     pub users: Vec<SandboxUser>,
@@ -89,6 +89,7 @@ pub async fn load(
             password_hash: &passwords.hash(&password).await?,
             roles: &user.roles,
             scopes: &user.scopes,
+            audiences: &sandbox.audiences,
         };
         users::upsert(&mut *tx, &user, clock.now()).await?;
     }

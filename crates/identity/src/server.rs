@@ -173,6 +173,7 @@ impl AuthorizationServer {
 
     /// Deletes what has expired; the background does it every ten minutes.
     pub async fn purge(&self) -> Result<(), sqlx::Error> {
+        self.revocations.sweep();
         store::purge(&self.pool, self.clock.now()).await
     }
 
@@ -206,7 +207,7 @@ impl AuthorizationServer {
         // A name that can't exist takes the same way as one that doesn't.
         let name = Username::parse(username).ok();
         let counted = name.as_ref().map_or(username, Username::expose);
-        let attempt = Attempt::new(&self.keys.derived, "user", counted, address);
+        let attempt = Attempt::of_user(&self.keys.derived, counted, address);
         let verification = async {
             let account = match &name {
                 Some(name) => users::by_name(&self.pool, name.expose()).await?,
@@ -233,7 +234,6 @@ impl AuthorizationServer {
             let public = account.filter(|account| account.client.client_type == ClientType::Public);
             return public.map(|account| account.client).ok_or(OAuthError::InvalidClient);
         };
-        let attempt = Attempt::new(&self.keys.derived, "client", client_id, address);
         let hash = account.as_ref().and_then(|account| account.secret_hash.clone());
         let cache_key = hash.as_ref().map(|hash| {
             let parts =
@@ -241,14 +241,15 @@ impl AuthorizationServer {
             digest_of_parts(&parts)
         });
         if cache_key.is_some_and(|key| self.verified_secrets.contains_key(&key)) {
-            self.attempts.check(&attempt).await?;
             return account.map(|account| account.client).ok_or(OAuthError::InvalidClient);
         }
-        let verification = async {
-            let is_right = self.passwords.verify(secret, hash.as_ref()).await?;
-            Ok(account.filter(|_| is_right))
-        };
-        let account = self.attempts.guard(&attempt, verification).await?.ok_or(OAuthError::InvalidClient)?;
+        let attempt = Attempt::of_client(&self.keys.derived, client_id, address);
+        let verification = async { Ok(self.passwords.verify(secret, hash.as_ref()).await?.then_some(())) };
+        self.attempts.guard(&attempt, verification).await?.ok_or(OAuthError::InvalidClient)?;
+        // Checking may have taken seconds, in which the client was disabled or got another secret.
+        let account = clients::by_id(&self.pool, client_id).await?;
+        let account = account.filter(|account| account.client.is_enabled && account.secret_hash == hash);
+        let account = account.ok_or(OAuthError::InvalidClient)?;
         if let Some(key) = cache_key {
             self.verified_secrets.insert(key, ());
         }

@@ -144,7 +144,7 @@ impl AuthorizationServer {
         if found.is_used {
             let revocation = grants::revoke(&mut tx, found.grant_id, now).await?;
             tx.commit().await?;
-            self.revocations.add(vec![revocation]);
+            self.revocations.add(revocation);
             tracing::warn!(grant = %found.grant_id, "a refresh token was used twice: its grant is revoked");
             return Err(WRONG_REFRESH_TOKEN);
         }
@@ -160,7 +160,8 @@ impl AuthorizationServer {
         let next = OpaqueToken::random();
         let expires_at = self.refresh_expiry(now);
         let tokens = self.user_tokens(&user, client, &scopes, found.grant_id, &next, now)?;
-        grants::rotate(&mut tx, found.grant_id, &digest, &next.digest, expires_at, now).await?;
+        grants::use_refresh_token(&mut tx, found.grant_id, &digest, self.grant_expiry(now), now).await?;
+        grants::insert_refresh_token(&mut *tx, found.grant_id, &next.digest, expires_at).await?;
         tx.commit().await?;
         Ok(tokens)
     }
@@ -182,14 +183,15 @@ impl AuthorizationServer {
                     return Err(ANOTHERS);
                 }
                 let expires_at = DateTime::from_timestamp(claims.exp, 0).unwrap_or(now);
-                let revocation = Revocation::of_token(claims.jti, expires_at, now);
+                let Ok(jti) = claims.jti.parse() else { return Ok(()) };
+                let revocation = Revocation::of_token(jti, expires_at, now);
                 revocations::insert(&mut *tx, &revocation).await?;
                 revocation
             } else {
                 return Ok(());
             };
         tx.commit().await?;
-        self.revocations.add(vec![revocation]);
+        self.revocations.add(revocation);
         Ok(())
     }
 
@@ -240,8 +242,7 @@ impl AuthorizationServer {
             password_hash: &account.password_hash,
             client_id: client.map(|client| client.client_id.as_str()),
             scopes: &scopes,
-            // Longer than its access tokens live, too: whoever disables the user must still find it.
-            expires_at: expires_at.max(now + TimeDelta::seconds(self.config.access_token_s.into())),
+            expires_at: self.grant_expiry(now),
         };
         let tokens = self.user_tokens(&account.user, client, &scopes, grant_id, &refresh, now)?;
         let mut tx = sqlx::Connection::begin(db).await?;
@@ -263,10 +264,15 @@ impl AuthorizationServer {
         now: DateTime<Utc>,
     ) -> Result<Tokens, OAuthError> {
         let own = [self.service.to_owned()];
+        let mut audiences = client.map_or(&own[..], |client| &client.audiences).to_vec();
+        audiences.retain(|service| user.audiences.contains(service));
+        if audiences.is_empty() {
+            return Err(OAuthError::InvalidGrant("the user may use none of the client's services"));
+        }
         let token = NewAccessToken {
             subject: &user.subject.to_string(),
             client_id: client.map_or(self.service, |client| &client.client_id),
-            audiences: client.map_or(&own, |client| &client.audiences),
+            audiences: &audiences,
             scopes,
             roles: &user.roles,
             username: Some(user.username.expose()),
@@ -288,6 +294,7 @@ impl AuthorizationServer {
             aud: Audience::Many(token.audiences.to_vec()),
             exp: iat + expires_in,
             iat,
+            nbf: None,
             jti: Uuid::now_v7().to_string(),
             client_id: token.client_id.to_owned(),
             scope: token.scopes.to_string(),
@@ -307,6 +314,11 @@ impl AuthorizationServer {
         } else {
             own.min(self.config.foreign_audience_token_s.into())
         }
+    }
+
+    /// As long as its tokens live, access tokens included: whoever disables the user must still find the grant.
+    fn grant_expiry(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.refresh_expiry(now).max(now + TimeDelta::seconds(self.config.access_token_s.into()))
     }
 
     fn refresh_expiry(&self, now: DateTime<Utc>) -> DateTime<Utc> {

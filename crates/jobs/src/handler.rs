@@ -16,6 +16,7 @@ pub trait Handler: Send + Sync {
     async fn run(&self, lease: &Lease) -> Result<(), HandlerError>;
 
     /// Told once when the job is given up, in the transaction that makes it `failed`. `reason` may be shown to users.
+    /// Where it fails, the job is not given up; both are tried again after a back-off.
     async fn exhausted(&self, conn: &mut PgConnection, job: &Job, reason: &str) -> Result<(), sqlx::Error>;
 }
 
@@ -49,15 +50,9 @@ impl From<LeaseError> for HandlerError {
 /// SQLSTATE and the constraint are told: its message may quote a row.
 impl From<sqlx::Error> for HandlerError {
     fn from(error: sqlx::Error) -> Self {
-        if is_outage(&error) {
+        if common::db::is_unavailable(&error) {
             return Self::Unavailable("the database is unavailable".to_owned());
         }
         Self::Failed(common::db::loggable(&error))
     }
-}
-
-/// Whether the database was away. A statement that ran into its timeout (57014) was not: it would do so for ever,
-/// so it counts.
-pub(crate) fn is_outage(error: &sqlx::Error) -> bool {
-    common::db::is_unavailable(error) && !common::db::has_code(error, &["57014"])
 }

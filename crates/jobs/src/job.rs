@@ -16,7 +16,8 @@ impl fmt::Display for JobId {
     }
 }
 
-/// The request that a job comes from; its worker's span and log lines carry both.
+/// The request that a job comes from. Its worker's span and log lines carry both, and its handler runs within it, as
+/// [`common::request::current`] tells.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
     /// The request's correlation ID.
@@ -77,6 +78,7 @@ pub struct Job {
     pub max_attempts: i32,
     /// The request that it comes from.
     pub origin: Origin,
+    pub(crate) last_error: Option<String>,
     pub(crate) payload: serde_json::Value,
 }
 

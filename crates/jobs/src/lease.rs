@@ -71,7 +71,7 @@ impl Lease {
             fence: self.job.fence(),
             duration,
             written_at: claimed_at,
-            until: watch::Sender::new(claimed_at + duration),
+            until: claimed_at + duration,
             progress: self.progress.subscribe(),
         }
     }
@@ -88,18 +88,14 @@ pub(crate) struct Keeper {
     duration: Duration,
     written_at: Instant,
     /// Until when the lease surely holds, counted from before the statement that renewed it was sent.
-    until: watch::Sender<Instant>,
+    until: Instant,
     progress: watch::Receiver<Progress>,
 }
 
 impl Keeper {
-    pub(crate) fn until(&self) -> watch::Receiver<Instant> {
-        self.until.subscribe()
-    }
-
-    /// Renews every third of the lease, and whenever there is progress to write. Returns when the lease is lost: to
+    /// Renews every third of the lease, and whenever there is progress to write. Returns why the lease is lost: to
     /// another attempt, or because the database could not be reached until it had run out.
-    pub(crate) async fn keep(mut self) {
+    pub(crate) async fn keep(mut self) -> LeaseError {
         let beat = self.duration / 3;
         let mut next = self.written_at + beat;
         loop {
@@ -107,25 +103,27 @@ impl Keeper {
                 () = sleep_until(next) => {}
                 () = reported(&mut self.progress, self.written_at + PROGRESS_EVERY) => {}
             }
-            let until = *self.until.borrow();
             let sent = Instant::now();
             self.written_at = sent;
             let progress = *self.progress.borrow_and_update();
             let renewal = store::renew(&self.pool, self.fence, self.duration, progress);
             // A renewal may find no connection or no answer; it must not outlast the lease that it renews.
-            match timeout(beat.min(until.saturating_duration_since(sent)), renewal).await {
+            let error = match timeout(beat.min(self.until.saturating_duration_since(sent)), renewal).await {
                 Ok(Ok(Renewal::Held)) => {
-                    self.until.send_replace(sent + self.duration);
+                    self.until = sent + self.duration;
                     next = sent + beat;
+                    continue;
                 }
                 Ok(Ok(Renewal::Completed)) => std::future::pending().await,
-                Ok(Ok(Renewal::Lost)) => return,
-                Ok(Err(_)) | Err(_) if Instant::now() >= until => return,
-                Ok(Err(_)) | Err(_) => {
-                    tracing::debug!("the lease could not be renewed, trying again");
-                    next = until.min(Instant::now() + self.duration / 10);
-                }
+                Ok(Ok(Renewal::Lost)) => return LeaseError::Superseded,
+                Ok(Err(error)) => error,
+                Err(_) => sqlx::Error::PoolTimedOut,
+            };
+            if Instant::now() >= self.until {
+                return error.into();
             }
+            tracing::debug!("the lease could not be renewed, trying again");
+            next = self.until.min(Instant::now() + self.duration / 10);
         }
     }
 }

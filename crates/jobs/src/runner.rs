@@ -3,17 +3,18 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::db::is_unavailable;
+use common::request::{self, RequestContext};
 use futures_util::FutureExt;
-use opentelemetry::{Context, global};
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use uuid::Uuid;
 
-use crate::handler::{Handler, HandlerError, is_outage};
+use crate::handler::{Handler, HandlerError};
 use crate::job::{Job, State};
 use crate::lease::{Lease, LeaseError};
 use crate::metrics::Metrics;
@@ -81,6 +82,7 @@ impl Runner {
             handlers,
             metrics: Metrics::new(),
             wake: Notify::new(),
+            take_over_from: watch::Sender::new(Instant::now()),
         });
         Self { phase, main: tokio::spawn(replica.work(phases)) }
     }
@@ -111,6 +113,8 @@ struct Replica {
     kinds: Vec<String>,
     metrics: Metrics,
     wake: Notify,
+    /// From when on lapsed leases are taken over: one lease after the database was last found away.
+    take_over_from: watch::Sender<Instant>,
 }
 
 /// How an attempt ended.
@@ -132,7 +136,9 @@ impl Replica {
             if free > 0 {
                 for (job, claimed_at) in self.claim(free).await {
                     let span = span_of(&job);
-                    running.spawn(Arc::clone(&self).attempt(job, claimed_at, phase.clone()).instrument(span));
+                    let correlation_id = job.origin.correlation_id;
+                    let attempt = Arc::clone(&self).attempt(job, claimed_at, phase.clone());
+                    running.spawn(within(correlation_id, attempt).instrument(span));
                 }
             }
             let full = running.len() >= self.settings.concurrency;
@@ -153,13 +159,25 @@ impl Replica {
         let sent = Instant::now();
         let Settings { worker, lease, .. } = &self.settings;
         let limit = i64::try_from(free).unwrap_or(i64::MAX);
-        match store::claim(&self.pool, &self.kinds, limit, worker, *lease, LOST).await {
+        let take_over = sent >= *self.take_over_from.borrow();
+        match store::claim(&self.pool, &self.kinds, limit, worker, *lease, take_over, LOST).await {
             Ok(jobs) => jobs.into_iter().map(|job| (job, sent)).collect(),
             Err(error) => {
+                self.saw_outage(&error);
                 tracing::warn!(error = %HandlerError::from(error), "no jobs could be claimed");
                 Vec::new()
             }
         }
+    }
+
+    /// Whether the database was away. If so, this replica leaves lapsed leases alone for a while: their workers may
+    /// live and be about to put the jobs back.
+    fn saw_outage(&self, error: &sqlx::Error) -> bool {
+        let outage = is_unavailable(error);
+        if outage {
+            self.take_over_from.send_replace(Instant::now() + self.settings.lease);
+        }
+        outage
     }
 
     async fn attempt(self: Arc<Self>, job: Job, claimed_at: Instant, mut phase: watch::Receiver<Phase>) {
@@ -167,13 +185,13 @@ impl Replica {
         self.metrics.claimed(&job.kind);
         let lease = Lease::new(job);
         let keeper = lease.keeper(self.pool.clone(), self.settings.lease, claimed_at);
-        let until = keeper.until();
         // On a task of its own, a handler that computes without yielding cannot keep it from renewing.
         let mut keeping = JoinSet::new();
         keeping.spawn(keeper.keep().in_current_span());
 
         let outcome = if lease.job().failures >= lease.job().max_attempts {
-            Outcome::Failed(HandlerError::Permanent(LOST.to_owned()))
+            let reason = lease.job().last_error.clone().unwrap_or_else(|| LOST.to_owned());
+            Outcome::Failed(HandlerError::Permanent(reason))
         } else {
             tokio::select! {
                 returned = AssertUnwindSafe(handler.run(&lease)).catch_unwind() => match returned {
@@ -182,14 +200,18 @@ impl Replica {
                     // The panic's message may quote data; the panic hook has told it to whoever may know.
                     Err(_) => Outcome::Failed(HandlerError::Failed("the handler panicked".to_owned())),
                 },
-                _ = keeping.join_next() => Outcome::Failed(LeaseError::Superseded.into()),
+                lost = keeping.join_next() => Outcome::Failed(match lost {
+                    Some(Ok(error)) => error.into(),
+                    Some(Err(_)) | None => LeaseError::Superseded.into(),
+                }),
                 _ = phase.wait_for(|phase| *phase == Phase::Releasing) => Outcome::Released,
             }
         };
         keeping.abort_all();
 
+        // However long an outage lasts, even past the lease: if another attempt has taken over, nothing is written.
         while let Err(error) = self.record(handler.as_ref(), lease.job(), &outcome).await {
-            if !is_outage(&error) || Instant::now() >= *until.borrow() {
+            if !self.saw_outage(&error) {
                 let error = HandlerError::from(error);
                 tracing::error!(%error, "the attempt's end could not be recorded; its lease will lapse");
                 return;
@@ -261,6 +283,23 @@ impl Replica {
         failures: i32,
         reason: &str,
     ) -> Result<(), sqlx::Error> {
+        match self.fail(handler, job, failures, reason).await {
+            Err(error) if !is_unavailable(&error) => {
+                let error = HandlerError::from(error);
+                tracing::error!(%error, "the job could not be given up; it will be tried again");
+                self.requeue(job, failures, self.backoff(job.attempt), reason).await
+            }
+            ended => ended,
+        }
+    }
+
+    async fn fail(
+        &self,
+        handler: &dyn Handler,
+        job: &Job,
+        failures: i32,
+        reason: &str,
+    ) -> Result<(), sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         if !store::fail(&mut transaction, job.fence(), failures, reason).await? {
             superseded();
@@ -309,6 +348,9 @@ impl Replica {
                     tracing::debug!(error = %HandlerError::from(error), "the queue was not measured")
                 }
             }
+            if let Err(error) = store::purge(&self.pool).await {
+                tracing::warn!(error = %HandlerError::from(error), "ended jobs were not purged");
+            }
             sleep(MEASURE_EVERY).await;
         }
     }
@@ -333,12 +375,17 @@ fn span_of(job: &Job) -> tracing::Span {
         correlation_id = job.origin.correlation_id.map(tracing::field::display),
     );
     if let Some(traceparent) = &job.origin.traceparent {
-        let carrier = HashMap::from([("traceparent".to_owned(), traceparent.clone())]);
-        let parent = global::get_text_map_propagator(|propagator| {
-            propagator.extract_with_context(&Context::new(), &carrier)
-        });
-        // It fails only where no OpenTelemetry layer is installed, and then there is no trace to join.
-        let _ = span.set_parent(parent);
+        request::continue_trace(&span, traceparent);
     }
     span
+}
+
+/// Does `work` as part of the request that it comes from.
+async fn within(correlation_id: Option<Uuid>, work: impl Future<Output = ()>) {
+    match correlation_id {
+        Some(correlation_id) => {
+            request::within(RequestContext { correlation_id, deadline: None }, work).await;
+        }
+        None => work.await,
+    }
 }

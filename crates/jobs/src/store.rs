@@ -46,7 +46,7 @@ async fn wake(conn: impl PgExecutor<'_>) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// Where a job stands; `None` if there is no such job.
+/// Where a job stands; `None` if there is no such job, or none any more.
 pub async fn status(executor: impl PgExecutor<'_>, id: JobId) -> Result<Option<Status>, sqlx::Error> {
     sqlx::query_as!(
         Status,
@@ -58,20 +58,22 @@ pub async fn status(executor: impl PgExecutor<'_>, id: JobId) -> Result<Option<S
     .await
 }
 
-/// Leases up to `limit` due jobs to `worker`: queued ones, and running ones whose lease has lapsed, which is counted
-/// as a failure with `lost` as its reason.
+/// Leases up to `limit` due jobs to `worker`: queued ones and, if it is to `take_over`, running ones whose lease has
+/// lapsed, which is counted as a failure with `lost` as its reason.
 pub(crate) async fn claim(
     pool: &PgPool,
     kinds: &[String],
     limit: i64,
     worker: &str,
     lease: Duration,
+    take_over: bool,
     lost: &str,
 ) -> Result<Vec<Job>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"WITH due AS (
                SELECT id FROM jobs.job
                WHERE state IN ('queued', 'running') AND coalesce(lease_until, run_at) <= now() AND kind = ANY($1)
+                 AND (state = 'queued' OR $6)
                ORDER BY coalesce(lease_until, run_at)
                LIMIT $2
                FOR UPDATE SKIP LOCKED)
@@ -88,12 +90,13 @@ pub(crate) async fn claim(
            FROM due
            WHERE job.id = due.id
            RETURNING job.id AS "id: JobId", kind, payload, attempt, failures, max_attempts,
-                     correlation_id, traceparent"#,
+                     correlation_id, traceparent, last_error"#,
         kinds,
         limit,
         lease.as_secs_f64(),
         worker,
         lost,
+        take_over,
     )
     .fetch_all(pool)
     .await?;
@@ -106,6 +109,7 @@ pub(crate) async fn claim(
             failures: row.failures,
             max_attempts: row.max_attempts,
             origin: Origin { correlation_id: row.correlation_id, traceparent: row.traceparent },
+            last_error: row.last_error,
             payload: row.payload,
         })
         .collect())
@@ -273,4 +277,20 @@ pub(crate) async fn backlog(pool: &PgPool, kinds: &[String]) -> Result<Vec<Backl
     )
     .fetch_all(pool)
     .await
+}
+
+/// Deletes up to a thousand of the jobs that were done more than 7 days or failed more than 30 days ago.
+pub(crate) async fn purge(pool: &PgPool) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "DELETE FROM jobs.job
+         WHERE id IN (
+             SELECT id FROM jobs.job
+             WHERE (state = 'done' AND updated_at < now() - interval '7 days')
+                OR (state = 'failed' AND updated_at < now() - interval '30 days')
+             LIMIT 1000
+             FOR UPDATE SKIP LOCKED)"
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
 }

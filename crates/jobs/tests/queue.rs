@@ -120,12 +120,13 @@ async fn giving_up_and_telling_the_service_are_one_transaction() {
     let failing = handler_that_fails_to_give_up_once(|_| {
         Box::pin(async { Err(HandlerError::Permanent("unreadable".to_owned())) })
     });
-    let _runner = Runner::start(database.pool.clone(), settings(Duration::from_secs(1)), failing);
+    // Tried again after a back-off: nobody outlives the lease.
+    let _runner = Runner::start(database.pool.clone(), settings(LONG), failing);
     let id = database.enqueue(1).await;
 
     let status = database.reaches(id, State::Failed).await;
     assert_eq!(status.attempt, 2, "the first attempt must not have ended the job");
-    assert_eq!(database.effects().await.len(), 1);
+    assert_eq!(database.effects().await, ["given up: unreadable"]);
 }
 
 #[tokio::test]
@@ -449,7 +450,7 @@ async fn an_outage_longer_than_the_lease_cancels_the_handler_and_another_takes_o
             std::future::pending().await
         })
     });
-    let _runner = Runner::start(database.pool_through(&proxy), settings(Duration::from_secs(1)), hanging);
+    let first = Runner::start(database.pool_through(&proxy), settings(Duration::from_secs(1)), hanging);
     let id = database.enqueue(2).await;
     started.must_happen().await;
     proxy.cut();
@@ -457,8 +458,76 @@ async fn an_outage_longer_than_the_lease_cancels_the_handler_and_another_takes_o
 
     let second = database.another_pool();
     let _second = Runner::start(second.clone(), settings(LONG), finishing(&second, "done"));
-    let status = database.reaches(id, State::Done).await;
-    assert_eq!((status.attempt, status.failures), (2, 1));
+    database.reaches(id, State::Done).await;
+    // The first, which now can put the job back, must not.
+    proxy.mend();
+    first.shutdown(Duration::from_secs(20)).await;
+    let status = database.status(id).await;
+    assert_eq!((status.state, status.attempt, status.failures), (State::Done, 2, 1));
+}
+
+#[tokio::test]
+async fn an_outage_longer_than_the_lease_is_not_counted_as_a_failure() {
+    let database = Database::fresh().await;
+    let proxy = database.proxy().await;
+    let (started, cancelled) = (Event::default(), Event::default());
+    let replica = || {
+        let pool = database.pool_through(&proxy);
+        let (worker_pool, begun, dropped) = (pool.clone(), started.clone(), cancelled.clone());
+        let handlers = handler(move |lease| {
+            let (pool, begun, guard) = (worker_pool.clone(), begun.clone(), dropped.on_drop());
+            Box::pin(async move {
+                let _guard = guard;
+                begun.happen();
+                if lease.job().attempt == 1 {
+                    std::future::pending::<()>().await;
+                }
+                finish(&pool, lease, "done").await
+            })
+        });
+        Runner::start(pool, settings(Duration::from_secs(2)), handlers)
+    };
+    let _replicas = [replica(), replica(), replica()];
+    let id = database.enqueue(1).await;
+    started.must_happen().await;
+    proxy.cut();
+    cancelled.must_happen().await;
+    eventually(|| async { database.has_lapsed(id).await.then_some(()) }).await;
+    proxy.mend();
+
+    let status = eventually(|| async {
+        let status = database.status(id).await;
+        matches!(status.state, State::Done | State::Failed).then_some(status)
+    })
+    .await;
+    assert_eq!((status.state, status.attempt, status.failures), (State::Done, 2, 0));
+}
+
+#[tokio::test]
+async fn ended_jobs_are_purged_when_nobody_asks_for_them_any_more() {
+    let database = Database::fresh().await;
+    let mut kept = Vec::new();
+    let mut purged = Vec::new();
+    for (state, days, is_kept) in [
+        ("done", 6, true),
+        ("done", 8, false),
+        ("failed", 29, true),
+        ("failed", 31, false),
+        ("queued", 31, true),
+    ] {
+        let id = database.enqueue(3).await;
+        database.age(id, state, days).await;
+        if is_kept { kept.push(id) } else { purged.push(id) }
+    }
+    let _runner = Runner::start(database.pool.clone(), settings(LONG), finishing(&database.pool, "ran"));
+
+    for id in purged {
+        eventually(|| async { jobs::status(&database.pool, id).await.unwrap().is_none().then_some(()) })
+            .await;
+    }
+    for id in kept {
+        assert!(jobs::status(&database.pool, id).await.unwrap().is_some());
+    }
 }
 
 #[tokio::test]
@@ -508,6 +577,10 @@ async fn a_job_carries_its_origin_and_shows_no_payload() {
         let (pool, shown) = (pool.clone(), Arc::clone(&shown));
         Box::pin(async move {
             let payload: String = lease.job().payload()?;
+            assert_eq!(
+                common::request::current().map(|request| request.correlation_id),
+                lease.job().origin.correlation_id,
+            );
             *shown.lock().unwrap() = Some((payload, lease.job().origin.clone(), format!("{lease:?}")));
             finish(&pool, lease, "done").await
         })

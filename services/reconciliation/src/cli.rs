@@ -4,6 +4,7 @@ use std::io::Stdout;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -69,7 +70,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
     let config: Config = common::config::load(cli.config.as_deref())?;
     let runtime = tokio::runtime::Runtime::new()?;
     match command {
-        Command::Serve => serve(&runtime, config),
+        Command::Serve => serve(runtime, config),
         Command::Migrate => runtime.block_on(config.database.migrate(&store::parts())).map_err(Into::into),
         Command::Openapi => Ok(()),
         Command::CheckConfig => {
@@ -96,7 +97,7 @@ fn administration<'a>(config: &'a Config, pool: &'a PgPool, output: &'a mut Stdo
     Administration { pool, hashing: &config.identity.hashing, clock: &CLOCK, service: SERVICE, output }
 }
 
-fn serve(runtime: &tokio::runtime::Runtime, config: Config) -> anyhow::Result<()> {
+fn serve(runtime: tokio::runtime::Runtime, config: Config) -> anyhow::Result<()> {
     let telemetry = Telemetry::install(&config.telemetry, SERVICE, &LOG_TARGETS)?;
     common::server::install_panic_hook();
     let registry = telemetry.registry();
@@ -104,6 +105,8 @@ fn serve(runtime: &tokio::runtime::Runtime, config: Config) -> anyhow::Result<()
         let application = Application::build(config, registry).await.context("cannot start")?;
         application.run_until_stopped().await
     });
+    // What still reads or matches on a thread of its own is done again after the next start.
+    runtime.shutdown_timeout(Duration::from_secs(1));
     telemetry.flush();
     outcome
 }

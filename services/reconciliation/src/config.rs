@@ -35,6 +35,7 @@ pub struct Config {
 impl Config {
     /// Checks the rules that a key's type cannot hold; the message names the key.
     pub fn validate(&self) -> Result<(), ConfigError> {
+        self.server.validate()?;
         self.database.validate()?;
         self.identity.validate()?;
         let places = |key: &str, value: usize| {

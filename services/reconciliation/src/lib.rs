@@ -146,9 +146,7 @@ impl Application {
         settings.lease = Duration::from_secs(config.matching.lease_s);
         // Connections of the jobs' own: one lives in the runtime that opened it, and the requests' runtimes end before
         // the jobs do. Each job works on one and renews its lease on another; three are for the queue.
-        let mut database = config.database.clone();
-        database.pool_size = u32::try_from(2 * config.matching.concurrency + 3)?;
-        let jobs_pool = database.pool()?;
+        let jobs_pool = config.database.pool_of(u32::try_from(2 * config.matching.concurrency + 3)?)?;
         let matcher = Matcher { pool: jobs_pool.clone(), clock: clock.clone() };
         let jobs = jobs::Runner::start(jobs_pool, settings, vec![Arc::new(matcher)]);
 
@@ -168,7 +166,8 @@ impl Application {
                 app.app_data(state.clone()).app_data(authorization.clone()).configure(routes);
             },
         };
-        let server = Server::bind(&config.server, &config.management, Health::new(pool), registry, service)?;
+        let health = Health::new(config.database.pool_of(1)?);
+        let server = Server::bind(&config.server, &config.management, health, registry, service)?;
         Ok(Self { server, jobs, background })
     }
 

@@ -15,6 +15,9 @@ pub struct Claims {
     pub exp: i64,
     /// Time of issue, seconds since the epoch.
     pub iat: i64,
+    /// Not to be accepted before, seconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<i64>,
     /// The token's own identifier.
     pub jti: String,
     /// The client to which the token was issued.

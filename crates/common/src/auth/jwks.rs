@@ -48,9 +48,14 @@ impl RemoteKeys {
         }
     }
 
-    /// Fetches the keys unless another request did so since `seen`.
+    /// Fetches the keys unless another request did so since `seen`. While one does, the others go on with the keys that
+    /// there are; only before the very first fetch do they wait for it.
     async fn refreshed(&self, seen: Option<Instant>) -> Result<Arc<Keys>, Unavailable> {
-        let _one_at_a_time = self.refresh.lock().await;
+        let _one_at_a_time = match self.refresh.try_lock() {
+            Ok(guard) => guard,
+            Err(_) if seen.is_some() => return Ok(self.keys.load_full()),
+            Err(_) => self.refresh.lock().await,
+        };
         let current = self.keys.load_full();
         if current.fetched != seen {
             return Ok(current);

@@ -94,7 +94,7 @@ impl Authenticator {
             self.verified.invalidate(&digest);
             return Err(Refusal::Invalid);
         }
-        if claims.iat > now + CLOCK_SKEW_S {
+        if claims.iat.max(claims.nbf.unwrap_or(0)) > now + CLOCK_SKEW_S {
             return Err(Refusal::Invalid);
         }
         if let Some(revocations) = self.issuers.get(&claims.iss).and_then(|i| i.revocations.as_ref())
@@ -122,7 +122,7 @@ impl Authenticator {
         validation.set_audience(&[self.audience]);
         validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
         validation.validate_exp = false; // against our own clock, at every use
-        validation.validate_nbf = false;
+        validation.validate_nbf = false; // likewise
         jsonwebtoken::decode::<Claims>(token, &key.key, &validation)
             .map(|data| data.claims)
             .map_err(|_| Refusal::Invalid)

@@ -20,6 +20,8 @@ pub struct User {
     pub roles: Vec<String>,
     /// The most that a token may allow.
     pub scopes: Scopes,
+    /// The services that its tokens may be for.
+    pub audiences: Vec<String>,
     /// Whether the user may sign in.
     pub is_enabled: bool,
 }

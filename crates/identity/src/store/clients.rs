@@ -72,41 +72,34 @@ impl From<Row> for ClientAccount {
     }
 }
 
+/// The clients with their owners' rights; what follows chooses among them.
+macro_rules! select_clients {
+    ($following:tt $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Row,
+            r#"SELECT c.client_id, c.name, c.secret_hash, c.grants, c.scopes, c.audiences, c.roles, c.redirect_uris,
+                      c.disabled_at, o.scopes AS "owner_scopes?", o.disabled_at AS "owner_disabled_at?"
+               FROM identity.clients c LEFT JOIN identity.users o ON o.id = c.owner_id "# + $following
+            $(, $argument)*
+        )
+    };
+}
+
 pub(crate) async fn by_id(
     db: impl PgExecutor<'_>,
     client_id: &str,
 ) -> Result<Option<ClientAccount>, sqlx::Error> {
-    let row = sqlx::query_as!(
-        Row,
-        r#"SELECT c.client_id, c.name, c.secret_hash, c.grants, c.scopes, c.audiences, c.roles, c.redirect_uris,
-                  c.disabled_at, o.scopes AS "owner_scopes?", o.disabled_at AS "owner_disabled_at?"
-           FROM identity.clients c LEFT JOIN identity.users o ON o.id = c.owner_id
-           WHERE c.client_id = $1"#,
-        client_id
-    );
+    let row = select_clients!("WHERE c.client_id = $1", client_id);
     Ok(row.fetch_optional(db).await?.map(ClientAccount::from))
 }
 
 pub(crate) async fn of_owner(db: impl PgExecutor<'_>, owner_id: i64) -> Result<Vec<Client>, sqlx::Error> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT c.client_id, c.name, c.secret_hash, c.grants, c.scopes, c.audiences, c.roles, c.redirect_uris,
-                  c.disabled_at, o.scopes AS "owner_scopes?", o.disabled_at AS "owner_disabled_at?"
-           FROM identity.clients c LEFT JOIN identity.users o ON o.id = c.owner_id
-           WHERE c.owner_id = $1 ORDER BY c.created_at, c.client_id"#,
-        owner_id
-    );
+    let rows = select_clients!("WHERE c.owner_id = $1 ORDER BY c.created_at, c.client_id", owner_id);
     Ok(rows.fetch_all(db).await?.into_iter().map(|row| ClientAccount::from(row).client).collect())
 }
 
 pub(crate) async fn all(db: impl PgExecutor<'_>) -> Result<Vec<Client>, sqlx::Error> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT c.client_id, c.name, c.secret_hash, c.grants, c.scopes, c.audiences, c.roles, c.redirect_uris,
-                  c.disabled_at, o.scopes AS "owner_scopes?", o.disabled_at AS "owner_disabled_at?"
-           FROM identity.clients c LEFT JOIN identity.users o ON o.id = c.owner_id
-           ORDER BY c.client_id"#
-    );
+    let rows = select_clients!("ORDER BY c.client_id");
     Ok(rows.fetch_all(db).await?.into_iter().map(|row| ClientAccount::from(row).client).collect())
 }
 
@@ -182,16 +175,21 @@ pub(crate) async fn disable(
     Ok(true)
 }
 
-/// Gives a confidential client another secret; whether there is such a client.
+/// Gives a confidential client another secret and revokes its tokens; whether there is such a client.
 pub(crate) async fn set_secret(
-    db: impl PgExecutor<'_>,
+    tx: &mut PgConnection,
     client_id: &str,
     secret_hash: &Personal<String>,
+    now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE identity.clients SET secret_hash = $2 WHERE client_id = $1 AND secret_hash IS NOT NULL",
         client_id,
         secret_hash.expose()
     );
-    Ok(done.execute(db).await?.rows_affected() == 1)
+    if done.execute(&mut *tx).await?.rows_affected() == 0 {
+        return Ok(false);
+    }
+    super::revocations::insert(tx, &Revocation::of_old_secret(client_id.to_owned(), now)).await?;
+    Ok(true)
 }

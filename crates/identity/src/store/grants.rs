@@ -93,16 +93,15 @@ pub(crate) async fn insert_refresh_token(
     Ok(())
 }
 
-/// Puts a new refresh token in the place of one that [`lock_by_refresh_token`] found.
-pub(crate) async fn rotate(
+/// Uses up a refresh token that [`lock_by_refresh_token`] found, and keeps its grant until `expires_at` at least.
+pub(crate) async fn use_refresh_token(
     tx: &mut PgConnection,
     grant_id: Uuid,
-    old: &[u8; 32],
-    new: &[u8; 32],
+    digest: &[u8; 32],
     expires_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!("UPDATE identity.refresh_tokens SET used_at = $2 WHERE digest = $1", old, now)
+    sqlx::query!("UPDATE identity.refresh_tokens SET used_at = $2 WHERE digest = $1", digest, now)
         .execute(&mut *tx)
         .await?;
     sqlx::query!(
@@ -110,9 +109,9 @@ pub(crate) async fn rotate(
         grant_id,
         expires_at
     )
-    .execute(&mut *tx)
+    .execute(tx)
     .await?;
-    insert_refresh_token(tx, grant_id, new, expires_at).await
+    Ok(())
 }
 
 /// Revokes a grant with all of its tokens.

@@ -6,36 +6,47 @@ use crate::domain::key_schedule::LONGEST_ACCESS_TOKEN;
 
 /// Tokens that are being issued while their client is disabled are revoked with the others.
 const IN_FLIGHT: TimeDelta = TimeDelta::seconds(60);
+/// So far may the clocks of replicas lie apart. No more is added when a secret is rotated, for tokens got with the new
+/// one are revoked until then, too.
+const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(2);
 
 /// What is revoked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Revoked {
     /// One access token, by its `jti`.
-    Token,
+    Token(Uuid),
     /// The access tokens of a grant, by their `sid`.
-    Grant,
+    Grant(Uuid),
     /// The access tokens of a client, by `client_id`.
-    Client,
+    Client(String),
 }
 
-impl Kind {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Grant => "grant",
-            Self::Client => "client",
+pub(crate) const TOKEN: &str = "token";
+pub(crate) const GRANT: &str = "grant";
+pub(crate) const CLIENT: &str = "client";
+
+impl Revoked {
+    fn named(kind: &str, value: String) -> Option<Self> {
+        match kind {
+            TOKEN => Some(Self::Token(value.parse().ok()?)),
+            GRANT => Some(Self::Grant(value.parse().ok()?)),
+            CLIENT => Some(Self::Client(value)),
+            _ => None,
         }
     }
 
-    fn named(name: &str) -> Option<Self> {
-        [Self::Token, Self::Grant, Self::Client].into_iter().find(|kind| kind.as_str() == name)
+    fn kind_and_value(&self) -> (&'static str, String) {
+        match self {
+            Self::Token(jti) => (TOKEN, jti.to_string()),
+            Self::Grant(id) => (GRANT, id.to_string()),
+            Self::Client(client_id) => (CLIENT, client_id.clone()),
+        }
     }
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Revocation {
-    pub(crate) kind: Kind,
-    pub(crate) value: String,
+    pub(crate) revoked: Revoked,
     /// Of a client: its tokens issued up to then.
     pub(crate) issued_until: DateTime<Utc>,
     /// When the last of the tokens has expired by itself.
@@ -43,30 +54,40 @@ pub(crate) struct Revocation {
 }
 
 impl Revocation {
-    pub(crate) fn of_token(jti: String, expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
-        Self { kind: Kind::Token, value: jti, issued_until: now, expires_at }
+    pub(crate) fn of_token(jti: Uuid, expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        Self { revoked: Revoked::Token(jti), issued_until: now, expires_at }
     }
 
     pub(crate) fn of_grant(id: Uuid, now: DateTime<Utc>) -> Self {
-        let expires_at = now + LONGEST_ACCESS_TOKEN;
-        Self { kind: Kind::Grant, value: id.to_string(), issued_until: now, expires_at }
+        Self { revoked: Revoked::Grant(id), issued_until: now, expires_at: now + LONGEST_ACCESS_TOKEN }
     }
 
+    /// Of a client that is disabled.
     pub(crate) fn of_client(client_id: String, now: DateTime<Utc>) -> Self {
-        let issued_until = now + IN_FLIGHT;
+        Self::of_client_until(client_id, now + IN_FLIGHT)
+    }
+
+    /// Of a client that gets another secret.
+    pub(crate) fn of_old_secret(client_id: String, now: DateTime<Utc>) -> Self {
+        Self::of_client_until(client_id, now + CLOCK_SKEW)
+    }
+
+    fn of_client_until(client_id: String, issued_until: DateTime<Utc>) -> Self {
         let expires_at = issued_until + LONGEST_ACCESS_TOKEN;
-        Self { kind: Kind::Client, value: client_id, issued_until, expires_at }
+        Self { revoked: Revoked::Client(client_id), issued_until, expires_at }
     }
 }
 
 pub(crate) async fn insert(db: impl PgExecutor<'_>, revocation: &Revocation) -> Result<(), sqlx::Error> {
+    let (kind, value) = revocation.revoked.kind_and_value();
     sqlx::query!(
-        "INSERT INTO identity.revocations (kind, value, issued_until, expires_at) VALUES ($1, $2, $3, $4)
+        "INSERT INTO identity.revocations AS r (kind, value, issued_until, expires_at) VALUES ($1, $2, $3, $4)
          ON CONFLICT (kind, value) DO UPDATE
-         SET issued_until = excluded.issued_until, expires_at = excluded.expires_at,
+         SET issued_until = greatest(r.issued_until, excluded.issued_until),
+             expires_at = greatest(r.expires_at, excluded.expires_at),
              transaction = excluded.transaction",
-        revocation.kind.as_str(),
-        revocation.value,
+        kind,
+        value,
         revocation.issued_until,
         revocation.expires_at
     )
@@ -91,9 +112,9 @@ pub(crate) async fn since(
     .fetch_all(db)
     .await?;
     let next = rows.first().map_or(horizon, |row| row.horizon);
-    let revocation = |kind: Option<String>, value, issued_until, expires_at| {
-        let kind = Kind::named(&kind?)?;
-        Some(Revocation { kind, value: value?, issued_until: issued_until?, expires_at: expires_at? })
+    let revocation = |kind: Option<String>, value: Option<String>, issued_until, expires_at| {
+        let revoked = Revoked::named(&kind?, value?)?;
+        Some(Revocation { revoked, issued_until: issued_until?, expires_at: expires_at? })
     };
     let revoked =
         rows.into_iter().filter_map(|row| revocation(row.kind, row.value, row.issued_until, row.expires_at));
@@ -116,8 +137,8 @@ pub(crate) async fn among(
     .fetch_all(db)
     .await?;
     let revocations = rows.into_iter().filter_map(|row| {
-        let (value, issued_until, expires_at) = (row.value, row.issued_until, row.expires_at);
-        Some(Revocation { kind: Kind::named(&row.kind)?, value, issued_until, expires_at })
+        let revoked = Revoked::named(&row.kind, row.value)?;
+        Some(Revocation { revoked, issued_until: row.issued_until, expires_at: row.expires_at })
     });
     Ok(revocations.collect())
 }

@@ -1,21 +1,26 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
+use super::users::Account;
+
+/// Stores a session, unless the user was disabled or got another password since `account` was read.
 pub(crate) async fn insert(
     db: impl PgExecutor<'_>,
     digest: &[u8; 32],
-    user_id: i64,
+    account: &Account,
     expires_at: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "INSERT INTO identity.sessions (digest, user_id, expires_at) VALUES ($1, $2, $3)",
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "INSERT INTO identity.sessions (digest, user_id, expires_at)
+         SELECT $1, u.id, $4
+         FROM identity.users u WHERE u.id = $2 AND u.password_hash = $3 AND u.disabled_at IS NULL
+         FOR SHARE",
         digest,
-        user_id,
+        account.user.id,
+        account.password_hash.expose(),
         expires_at
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+    );
+    Ok(done.execute(db).await?.rows_affected() == 1)
 }
 
 /// The id of the user whose session it is.

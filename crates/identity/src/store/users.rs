@@ -3,7 +3,7 @@ use common::redact::Personal;
 use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
-use super::revocations::{Kind, Revocation};
+use super::revocations::{GRANT, Revocation};
 use crate::domain::key_schedule::LONGEST_ACCESS_TOKEN;
 use crate::domain::user::User;
 
@@ -20,6 +20,7 @@ pub(crate) struct NewUser<'a> {
     pub(crate) password_hash: &'a Personal<String>,
     pub(crate) roles: &'a [String],
     pub(crate) scopes: &'a [String],
+    pub(crate) audiences: &'a [String],
 }
 
 struct Row {
@@ -29,6 +30,7 @@ struct Row {
     password_hash: String,
     roles: Vec<String>,
     scopes: Vec<String>,
+    audiences: Vec<String>,
     disabled_at: Option<DateTime<Utc>>,
 }
 
@@ -40,6 +42,7 @@ impl From<Row> for Account {
             username: Personal::new(row.username),
             roles: row.roles,
             scopes: row.scopes.into_iter().collect(),
+            audiences: row.audiences,
             is_enabled: row.disabled_at.is_none(),
         };
         Self { user, password_hash: Personal::new(row.password_hash) }
@@ -49,7 +52,7 @@ impl From<Row> for Account {
 pub(crate) async fn by_name(db: impl PgExecutor<'_>, username: &str) -> Result<Option<Account>, sqlx::Error> {
     let row = sqlx::query_as!(
         Row,
-        "SELECT id, subject, username, password_hash, roles, scopes, disabled_at
+        "SELECT id, subject, username, password_hash, roles, scopes, audiences, disabled_at
          FROM identity.users WHERE username = $1",
         username
     );
@@ -59,7 +62,7 @@ pub(crate) async fn by_name(db: impl PgExecutor<'_>, username: &str) -> Result<O
 pub(crate) async fn by_id(db: impl PgExecutor<'_>, id: i64) -> Result<Option<User>, sqlx::Error> {
     let row = sqlx::query_as!(
         Row,
-        "SELECT id, subject, username, password_hash, roles, scopes, disabled_at
+        "SELECT id, subject, username, password_hash, roles, scopes, audiences, disabled_at
          FROM identity.users WHERE id = $1",
         id
     );
@@ -69,7 +72,7 @@ pub(crate) async fn by_id(db: impl PgExecutor<'_>, id: i64) -> Result<Option<Use
 pub(crate) async fn by_subject(db: impl PgExecutor<'_>, subject: Uuid) -> Result<Option<User>, sqlx::Error> {
     let row = sqlx::query_as!(
         Row,
-        "SELECT id, subject, username, password_hash, roles, scopes, disabled_at
+        "SELECT id, subject, username, password_hash, roles, scopes, audiences, disabled_at
          FROM identity.users WHERE subject = $1",
         subject
     );
@@ -79,7 +82,7 @@ pub(crate) async fn by_subject(db: impl PgExecutor<'_>, subject: Uuid) -> Result
 pub(crate) async fn all(db: impl PgExecutor<'_>) -> Result<Vec<User>, sqlx::Error> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT id, subject, username, password_hash, roles, scopes, disabled_at
+        "SELECT id, subject, username, password_hash, roles, scopes, audiences, disabled_at
          FROM identity.users ORDER BY username"
     );
     Ok(rows.fetch_all(db).await?.into_iter().map(|row| Account::from(row).user).collect())
@@ -103,37 +106,39 @@ pub(crate) async fn insert(
 ) -> Result<Option<Account>, sqlx::Error> {
     let row = sqlx::query_as!(
         Row,
-        "INSERT INTO identity.users (subject, username, password_hash, roles, scopes, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6)
+        "INSERT INTO identity.users (subject, username, password_hash, roles, scopes, audiences, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (username) DO NOTHING
-         RETURNING id, subject, username, password_hash, roles, scopes, disabled_at",
+         RETURNING id, subject, username, password_hash, roles, scopes, audiences, disabled_at",
         Uuid::new_v4(),
         user.username,
         user.password_hash.expose(),
         user.roles,
         user.scopes,
+        user.audiences,
         now
     );
     Ok(row.fetch_optional(db).await?.map(Account::from))
 }
 
-/// Stores a user, or gives an existing one of the name this password, these roles and scopes, enabled.
+/// Stores a user, or gives an existing one of the name this password and these rights, enabled.
 pub(crate) async fn upsert(
     db: impl PgExecutor<'_>,
     user: &NewUser<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "INSERT INTO identity.users (subject, username, password_hash, roles, scopes, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6)
+        "INSERT INTO identity.users (subject, username, password_hash, roles, scopes, audiences, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (username) DO UPDATE
          SET password_hash = excluded.password_hash, roles = excluded.roles, scopes = excluded.scopes,
-             disabled_at = NULL",
+             audiences = excluded.audiences, disabled_at = NULL",
         Uuid::new_v4(),
         user.username,
         user.password_hash.expose(),
         user.roles,
         user.scopes,
+        user.audiences,
         now
     )
     .execute(db)
@@ -180,8 +185,8 @@ pub(crate) async fn set_password(
     Ok(true)
 }
 
-/// The user's row is locked by the caller's UPDATE, and a grant is only made under a share lock of that row: none
-/// slips through between the two.
+/// The user's row is locked by the caller's UPDATE, and sessions and grants are only made under a share lock of that
+/// row: none slips through between the two.
 async fn end_sign_ins(tx: &mut PgConnection, user_id: i64, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM identity.sessions WHERE user_id = $1", user_id).execute(&mut *tx).await?;
     sqlx::query!(
@@ -193,7 +198,7 @@ async fn end_sign_ins(tx: &mut PgConnection, user_id: i64, now: DateTime<Utc>) -
          ON CONFLICT DO NOTHING",
         user_id,
         now,
-        Kind::Grant.as_str(),
+        GRANT,
         now + LONGEST_ACCESS_TOKEN
     )
     .execute(tx)

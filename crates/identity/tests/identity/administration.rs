@@ -6,10 +6,11 @@ use crate::support::*;
 async fn production_gets_its_first_client_and_user_from_the_command_line() {
     let test = TestServer::start().await;
     let app = app(&test).await;
-    let arguments =
-        ["create", "Portal", "--grant", "password", "--scope", "read write", "--audience", SERVICE];
-    let client = test.clients(&arguments).await.unwrap();
-    let user = test.users(&["create", "koffi", "--scope", "read", "--role", "analyst"]).await.unwrap();
+    let arguments = ["create", "Portal", "--grant", "password", "--scope", "read write"];
+    let audiences = ["--audience", SERVICE, "--audience", "gda-audit", "--audience", "classifications"];
+    let client = test.clients(&[&arguments[..], &audiences].concat()).await.unwrap();
+    let arguments = ["create", "koffi", "--scope", "read", "--role", "analyst"];
+    let user = test.users(&[&arguments[..], &audiences[..4]].concat()).await.unwrap();
     let fields = [
         ("grant_type", "password"),
         ("username", "koffi"),
@@ -21,6 +22,11 @@ async fn production_gets_its_first_client_and_user_from_the_command_line() {
     assert_eq!(answer.body["scope"], "read");
     let claims = whoami_with(&app, &answer.text("access_token")).await.body;
     assert_eq!(claims["roles"], serde_json::json!(["analyst"]));
+    assert_eq!(
+        claims["aud"],
+        serde_json::json!([SERVICE, "gda-audit"]),
+        "what both client and user may have"
+    );
 
     let file = std::env::temp_dir().join(format!("garant-password-{}", uuid::Uuid::now_v7()));
     std::fs::write(&file, "chosen by koffi\n").unwrap();

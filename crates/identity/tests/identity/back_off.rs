@@ -1,4 +1,5 @@
 use actix_web::http::header::RETRY_AFTER;
+use actix_web::test::TestRequest;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 
@@ -59,39 +60,75 @@ async fn parallel_sign_ins_with_the_right_password_all_succeed() {
     assert!(answers.iter().all(|answer| answer.status == 200));
 }
 
-#[actix_web::test]
-async fn another_address_may_still_sign_in_until_the_account_itself_is_blocked() {
-    let test = TestServer::start().await;
-    let app = app(&test).await;
-    let from = async |address: String, password| {
-        let fields = [("grant_type", "password"), ("username", "demo1"), ("password", password)];
-        let request = form("/token", &[&fields[..], &SANDBOX].concat());
-        call(&app, request.insert_header(("x-forwarded-for", address))).await.status
-    };
-    for _ in 0..5 {
-        assert_eq!(from("198.51.100.1".to_owned(), "wrong").await, 400);
-    }
-    assert_eq!(from("198.51.100.1".to_owned(), "sandbox").await, 429);
-    assert_eq!(from("198.51.100.2".to_owned(), "sandbox").await, 200);
-    for i in 0..50 {
-        assert_eq!(from(format!("203.0.113.{i}"), "wrong").await, 400);
-    }
-    assert_eq!(from("198.51.100.3".to_owned(), "sandbox").await, 429);
+/// Whoever signs in from an address, through the trusted proxy.
+fn sign_in_from(address: &str, username: &str, password: &str) -> TestRequest {
+    let fields = [("grant_type", "password"), ("username", username), ("password", password)];
+    form("/token", &[&fields[..], &SANDBOX].concat()).insert_header(("x-forwarded-for", address))
 }
 
 #[actix_web::test]
-async fn wrong_client_secrets_back_off_also_where_the_right_one_is_cached() {
+async fn another_address_may_still_sign_in_until_the_account_itself_is_blocked_for_a_minute() {
     let test = TestServer::start().await;
     let app = app(&test).await;
-    assert_eq!(post(&app, "/token", &[("grant_type", "client_credentials")]).await.status, 200);
-    for client in ["sandbox", "unknown"] {
-        let wrong = [("grant_type", "client_credentials"), ("client_id", client), ("client_secret", "wrong")];
-        for _ in 0..5 {
-            assert_eq!(call(&app, form("/token", &wrong)).await.refusal().0, 401);
-        }
-        assert_eq!(call(&app, form("/token", &wrong)).await.refusal().0, 429);
+    let from = async |address: &str, password| call(&app, sign_in_from(address, "demo1", password)).await;
+    for _ in 0..5 {
+        assert_eq!(from("198.51.100.1", "wrong").await.status, 400);
     }
-    assert_eq!(post(&app, "/token", &[("grant_type", "client_credentials")]).await.status, 429);
+    assert_eq!(from("198.51.100.1", "sandbox").await.status, 429);
+    assert_eq!(from("198.51.100.2", "sandbox").await.status, 200);
+    for i in 0..50 {
+        assert_eq!(from(&format!("203.0.113.{i}"), "wrong").await.status, 400);
+    }
+    assert_eq!(from("198.51.100.3", "sandbox").await.status, 429);
+    for i in 50..55 {
+        test.clock.advance(TimeDelta::seconds(60));
+        assert_eq!(from(&format!("203.0.113.{i}"), "wrong").await.status, 400);
+        assert_eq!(from("198.51.100.3", "sandbox").await.header(RETRY_AFTER), "60");
+    }
+}
+
+#[actix_web::test]
+async fn one_address_cannot_try_name_after_name() {
+    let test = TestServer::start().await;
+    let app = app(&test).await;
+    let guess = async |i: i32| {
+        let mine = call(&app, sign_in_from("203.0.113.1", "demo1", "sandbox")).await.status;
+        (mine, call(&app, sign_in_from("203.0.113.1", &format!("name{i}"), "wrong")).await.status)
+    };
+    for i in 0..99 {
+        assert_eq!(guess(i).await, (200, 400), "{i}");
+    }
+    assert_eq!(call(&app, sign_in_from("203.0.113.1", "name99", "wrong")).await.status, 400);
+    assert_eq!(guess(100).await, (429, 429), "an account of one's own does not help");
+    assert_eq!(call(&app, sign_in_from("203.0.113.2", "demo1", "sandbox")).await.status, 200);
+    test.clock.advance(TimeDelta::hours(1));
+    assert_eq!(guess(101).await, (200, 400));
+    assert_eq!(guess(102).await, (200, 400), "the count began anew");
+}
+
+#[actix_web::test]
+async fn wrong_client_secrets_back_off_and_lock_nobody_else_out() {
+    let test = TestServer::start().await;
+    let app = app(&test).await;
+    let with_secret = async |address: String, id, secret| {
+        let fields = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
+        call(&app, form("/token", &fields).insert_header(("x-forwarded-for", address))).await.status
+    };
+    let (thief, owner) = (|| "203.0.113.1".to_owned(), || "198.51.100.1".to_owned());
+    for client in ["sandbox", "unknown"] {
+        for _ in 0..5 {
+            assert_eq!(with_secret(thief(), client, "wrong").await, 401);
+        }
+        assert_eq!(with_secret(thief(), client, "wrong").await, 429);
+    }
+    for i in 2..80 {
+        assert_eq!(with_secret(format!("203.0.113.{i}"), "sandbox", "wrong").await, 401);
+    }
+    assert_eq!(with_secret(owner(), "sandbox", "sandbox-secret").await, 200, "ids are public");
+    for _ in 0..5 {
+        assert_eq!(with_secret(owner(), "sandbox", "wrong").await, 401);
+    }
+    assert_eq!(with_secret(owner(), "sandbox", "sandbox-secret").await, 200, "known to be right");
 }
 
 #[actix_web::test]
@@ -100,6 +137,6 @@ async fn the_table_of_attempts_names_nobody() {
     login(&app(&test).await, "a-stranger", "wrong").await;
     let keys: Vec<Vec<u8>> =
         sqlx::query_scalar("SELECT key FROM identity.attempts").fetch_all(&test.pool).await.unwrap();
-    assert_eq!(keys.len(), 2);
+    assert_eq!(keys.len(), 3);
     assert!(keys.iter().all(|key| key.len() == 32));
 }

@@ -56,6 +56,29 @@ async fn refusals_name_the_field_and_say_nothing_of_others() {
 }
 
 #[actix_web::test]
+async fn a_registered_user_gets_into_no_other_service_through_a_client_that_names_it() {
+    let test = TestServer::start().await;
+    let app = app(&test).await;
+    test.server.register_user("kouassi.yao", &"azerty1234".into(), HERE.into()).await.unwrap();
+    let first = login(&app, "kouassi.yao", "azerty1234").await;
+    let next = refresh(&app, &first.text("refresh_token")).await;
+    for tokens in [first, next] {
+        let claims = whoami_with(&app, &tokens.text("access_token")).await.body;
+        assert_eq!(claims["aud"], serde_json::json!([SERVICE]));
+    }
+    let foreign = ["create", "Screening", "--client-id", "screening", "--grant", "password"];
+    let foreign = [&foreign[..], &["--scope", "read", "--audience", "gda-audit", "--public"]].concat();
+    test.clients(&foreign).await.unwrap();
+    let fields = [
+        ("grant_type", "password"),
+        ("username", "kouassi.yao"),
+        ("password", "azerty1234"),
+        ("client_id", "screening"),
+    ];
+    assert_eq!(call(&app, form("/token", &fields)).await.refusal(), (400, "invalid_grant".to_owned()));
+}
+
+#[actix_web::test]
 async fn registration_is_off_unless_configured() {
     let test = TestServer::start_with(|config, _| config.registration = false).await;
     let refused = test.server.register_user("aya", &"azerty1234".into(), HERE.into()).await;

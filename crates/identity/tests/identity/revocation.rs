@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use common::server::Profile;
+use identity::OAuthError;
 use serde_json::{Value, json};
 use sqlx::Connection;
 
@@ -120,6 +121,29 @@ async fn a_row_that_is_committed_late_is_not_missed() {
 }
 
 #[actix_web::test]
+async fn a_row_of_another_history_is_found_within_a_minute() {
+    let test = TestServer::start().await;
+    let app = app(&test).await;
+    let _background = test.server.spawn_background();
+    let token = login(&app, "demo1", "sandbox").await.text("access_token");
+    let claims = whoami_with(&app, &token).await.body;
+    sqlx::query(
+        "INSERT INTO identity.revocations (kind, value, issued_until, expires_at, transaction)
+         VALUES ('token', $1, now(), '2100-01-01', 1)",
+    )
+    .bind(claims["jti"].as_str())
+    .execute(&test.pool)
+    .await
+    .unwrap();
+    test.clock.advance(chrono::TimeDelta::seconds(60));
+    let began = Instant::now();
+    while whoami_with(&app, &token).await.status != 401 {
+        assert!(began.elapsed() < Duration::from_secs(1));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[actix_web::test]
 async fn a_replica_that_cannot_know_of_revocations_lets_nobody_in() {
     let test = TestServer::start().await;
     let app = app(&test).await;
@@ -203,6 +227,47 @@ async fn another_password_ends_what_the_old_one_signed_in() {
     assert!(test.server.session(session.expose()).await.unwrap().is_none());
     assert_eq!(login(&app, "demo1", "sandbox").await.status, 400);
     assert_eq!(login(&app, "demo1", printed(&rotated, "password")).await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_password_that_changes_during_a_sign_in_ends_it() {
+    let test = TestServer::start().await;
+    let (password, here) = ("sandbox".into(), [127, 0, 0, 1].into());
+    let mut change = test.pool.begin().await.unwrap();
+    sqlx::query("UPDATE identity.users SET password_hash = 'another' WHERE username = 'demo1'")
+        .execute(&mut *change)
+        .await
+        .unwrap();
+    let change_once_both_wait = async {
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&test.pool).await.unwrap() < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        change.commit().await.unwrap();
+    };
+    let (session, tokens, ()) = futures_util::join!(
+        test.server.open_session("demo1", &password, here),
+        test.server.password_login("demo1", &password, here),
+        change_once_both_wait
+    );
+    assert!(matches!(session, Err(OAuthError::InvalidGrant(_))));
+    assert!(matches!(tokens, Err(OAuthError::InvalidGrant(_))));
+}
+
+#[actix_web::test]
+async fn disabling_a_user_ends_access_tokens_that_outlive_their_refresh_token() {
+    let test = TestServer::start_with(|config, _| config.refresh_token_s = 60).await;
+    let app = app(&test).await;
+    let first = login(&app, "demo1", "sandbox").await;
+    test.clock.advance(chrono::TimeDelta::seconds(50));
+    let token = refresh(&app, &first.text("refresh_token")).await.text("access_token");
+    test.clock.advance(chrono::TimeDelta::seconds(36_000 - 10));
+    test.server.purge().await.unwrap();
+    assert_eq!(whoami_with(&app, &token).await.status, 200);
+    test.users(&["disable", "demo1"]).await.unwrap();
+    let replica = app_of(&test.replica().await, &test.clock, SERVICE).await;
+    assert_eq!(whoami_with(&replica, &token).await.status, 401);
 }
 
 #[actix_web::test]

@@ -100,6 +100,30 @@ impl Database {
         .unwrap();
         assert_eq!(lapsed.rows_affected(), 1);
     }
+
+    /// Whether the lease of a running job has lapsed.
+    pub async fn has_lapsed(&self, id: JobId) -> bool {
+        sqlx::query_scalar("SELECT lease_until < now() FROM jobs.job WHERE id = $1")
+            .bind(id)
+            .fetch_one(&self.superuser)
+            .await
+            .unwrap()
+    }
+
+    /// Makes a job look as if it had come to `state` so many `days` ago; a queued one is not due for an hour.
+    pub async fn age(&self, id: JobId, state: &str, days: i32) {
+        sqlx::query(
+            "UPDATE jobs.job
+             SET state = $2, updated_at = now() - make_interval(days => $3), run_at = now() + interval '1 h'
+             WHERE id = $1",
+        )
+        .bind(id)
+        .bind(state)
+        .bind(days)
+        .execute(&self.superuser)
+        .await
+        .unwrap();
+    }
 }
 
 fn pool(options: PgConnectOptions) -> PgPool {

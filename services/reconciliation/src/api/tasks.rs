@@ -113,13 +113,13 @@ pub async fn show(
 pub struct ProgressBody {
     #[schema(pattern = "^(ATTENTE|ENCOURS|TERMINE|ECHEC)$")]
     etat: String,
-    /// Results that are written.
+    /// Rows of both sides whose result is written.
     done: i64,
-    /// Results in all; 0 until both sides are matched.
+    /// Rows of both sides; 0 until they are counted.
     total: i64,
 }
 
-/// How far the background matching of a task is, in results (ours; the original has no such operation).
+/// How far the background matching of a task is, in rows (ours; the original has no such operation).
 #[utoipa::path(get, path = "/taches/{id}/progress", tag = "taches", operation_id = "showTacheProgress",
     params(("id" = i64, Path, minimum = 1)),
     security(("bearer" = ["read"])),

@@ -69,6 +69,8 @@ impl Handler for Matcher {
         let reach = TimeDelta::seconds(operator.largest_window_s().into());
         let (from, until) = (earlier(window.start(), reach), later(window.end_exclusive(), reach));
         let transactions = transactions::in_window(&self.pool, &operator.payment_method, from, until).await?;
+        let total = (rows.len() + transactions.len()) as i64;
+        lease.progress(0, total);
 
         let operator = Arc::new(operator);
         let matched = {
@@ -82,7 +84,7 @@ impl Handler for Matcher {
             .await
             .map_err(|_| HandlerError::Failed("the matching failed".to_owned()))?
             .map_err(|broken| HandlerError::Failed(broken.to_string()))?;
-        self.commit(lease, task_id, &operator, &outcome).await?;
+        self.commit(lease, task_id, &operator, &outcome, total).await?;
         count(&outcome);
         Ok(())
     }
@@ -108,6 +110,7 @@ impl Matcher {
         task_id: i64,
         operator: &OperatorConfig,
         outcome: &Outcome,
+        total: i64,
     ) -> Result<(), HandlerError> {
         let mut transaction = self.pool.begin().await?;
         bulk_timeouts(&mut transaction).await?;
@@ -115,8 +118,9 @@ impl Matcher {
         // In the order of kinds, which is the order of the arrays in `details_taches`.
         let mut ordered: Vec<_> = outcome.results.iter().collect();
         ordered.sort_by_key(|result| result.kind);
-        let total = ordered.len() as i64;
-        let rows = (1..).zip(ordered).map(|(done, result)| {
+        let mut done = 0;
+        let rows = ordered.into_iter().map(|result| {
+            done += i64::from(result.operator_row.is_some()) + i64::from(result.transaction.is_some());
             lease.progress(done, total);
             NewResult {
                 kind: result.kind.as_str(),
@@ -129,6 +133,7 @@ impl Matcher {
         results::replace(&mut transaction, task_id, rows).await?;
         let figures = StoredFigures::from(&outcome.figures);
         tasks::finish(&mut transaction, task_id, lease.job().id, &figures, self.clock.now()).await?;
+        lease.progress(total, total);
         lease.complete(&mut transaction).await?;
         transaction.commit().await?;
         Ok(())

@@ -44,3 +44,22 @@ fn healthcheck_fails_where_nothing_listens() {
     let probe = run("healthcheck", &[("GARANT__MANAGEMENT__LISTEN", &format!("127.0.0.1:{port}"))]);
     assert!(!probe.status.success());
 }
+
+#[tokio::test]
+async fn one_role_that_owns_and_uses_the_database_keeps_the_rights_of_the_next_migration() {
+    let postgres = testkit::postgres::Postgres::shared().await.unwrap();
+    let database = postgres.database("reconciliation").await.unwrap();
+    let mut config = crate::support::config(&database).database;
+    config.url = database.owner_url.clone().into();
+    (config.owner_url, config.app_role) = (None, None);
+    config.migrate(&reconciliation::store::parts()).await.unwrap();
+    let pool = sqlx::PgPool::connect(&database.owner_url).await.unwrap();
+    for schema in ["identity", "jobs", "reconciliation"] {
+        let may: bool = sqlx::query_scalar("SELECT has_table_privilege($1, 'INSERT')")
+            .bind(format!("{schema}._sqlx_migrations"))
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+        assert!(may, "{schema}");
+    }
+}
