@@ -44,7 +44,6 @@ test:
 	$(MAKE) --no-print-directory deny
 	echo
 	echo "make test: all passed."
-	if [ -z "$${GARANT_TEST_DATA:-}" ]; then echo "Left out: tests on real lists (GARANT_TEST_DATA is not set)."; fi
 
 deny:
 	@if [ "$$("$(TOOLS)/bin/cargo-deny" --version 2>/dev/null)" != "cargo-deny 0.20.2" ]; then
