@@ -157,6 +157,14 @@ impl TestApp {
         self.post("/reconciliation/", token).multipart(form).send().await.unwrap()
     }
 
+    /// Uploads a statement, waits for the end of its task and returns the task's number.
+    pub async fn reconciled(&self, token: &str, statement: Vec<u8>) -> i64 {
+        let task = body(self.upload(token, "a.csv", statement).await, StatusCode::CREATED).await;
+        let id = task["id"].as_i64().unwrap();
+        self.finished(token, id).await;
+        id
+    }
+
     /// Waits for the end of a task and returns it.
     pub async fn finished(&self, token: &str, id: i64) -> Value {
         let deadline = Instant::now() + Duration::from_secs(30);

@@ -127,8 +127,7 @@ async fn a_corrected_transaction_does_not_change_a_finished_task() {
     let token = app.token().await;
     app.ingest(&token, &[transaction("T1", "P1", "ACCEPTED", 5000)]).await;
     let row = csv(&["24/05/2021 07:52:26,P1,SUCCES,0143705652,5000,,ONECI,cinetpay"]);
-    let id = body(app.upload(&token, "a.csv", row).await, StatusCode::CREATED).await["id"].as_i64().unwrap();
-    app.finished(&token, id).await;
+    let id = app.reconciled(&token, row).await;
     app.ingest(&token, &[transaction("T1", "P1", "ACCEPTED", 1)]).await;
     let details = app.details(&token, id).await;
     assert_eq!(details["correspondent"][0]["cpm_amountCorrespondent"], 5000);
@@ -139,8 +138,7 @@ async fn a_waiting_task_is_not_run_again_and_an_unknown_one_is_404() {
     let app = app().await;
     let token = app.token().await;
     let row = csv(&["24/05/2021 07:52:26,P1,SUCCES,0143705652,5000,,ONECI,cinetpay"]);
-    let id = body(app.upload(&token, "a.csv", row).await, StatusCode::CREATED).await["id"].as_i64().unwrap();
-    app.finished(&token, id).await;
+    let id = app.reconciled(&token, row).await;
     let set = "UPDATE reconciliation.tasks SET state = 'ENCOURS', montant_operateur = NULL, montant_cinetpay = NULL,
          count_operator = NULL, count_cinetpay = NULL, successful_montant_operateur = NULL,
          successful_montant_cinetpay = NULL, successful_count_operator = NULL, successful_count_cinetpay = NULL";
@@ -175,8 +173,7 @@ async fn a_task_that_cannot_be_matched_ends_as_echec_with_its_reason_and_can_be_
     let app = app().await;
     let token = app.token().await;
     let row = csv(&["24/05/2021 07:52:26,P1,SUCCES,0143705652,5000,,ONECI,cinetpay"]);
-    let id = body(app.upload(&token, "a.csv", row).await, StatusCode::CREATED).await["id"].as_i64().unwrap();
-    app.finished(&token, id).await;
+    let id = app.reconciled(&token, row).await;
     let keep = "CREATE TABLE kept AS SELECT * FROM reconciliation.operator_versions";
     sqlx::query(keep).execute(&app.pool).await.unwrap();
     let spoil = "UPDATE reconciliation.operator_versions SET configuration = '{}'";
@@ -202,9 +199,7 @@ async fn details_read_while_the_task_is_run_again_are_whole_or_empty_or_cut_but_
     let token = app.token().await;
     let (statement, transactions) = every_kind();
     app.ingest(&token, &transactions).await;
-    let id =
-        body(app.upload(&token, "a.csv", statement).await, StatusCode::CREATED).await["id"].as_i64().unwrap();
-    app.finished(&token, id).await;
+    let id = app.reconciled(&token, statement).await;
     let reruns = async {
         for _ in 0..15 {
             let path = format!("/update_reconciliation/{id}");
@@ -228,9 +223,7 @@ async fn progress_ends_with_all_rows_dealt_with() {
     let token = app.token().await;
     let (statement, transactions) = every_kind();
     app.ingest(&token, &transactions).await;
-    let id =
-        body(app.upload(&token, "a.csv", statement).await, StatusCode::CREATED).await["id"].as_i64().unwrap();
-    app.finished(&token, id).await;
+    let id = app.reconciled(&token, statement).await;
     let progress = app.get(&format!("/taches/{id}/progress"), &token).send().await.unwrap();
     let progress = body(progress, StatusCode::OK).await;
     assert_eq!(progress["etat"], "TERMINE");
