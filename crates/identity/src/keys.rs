@@ -13,9 +13,9 @@ use aws_lc_rs::{hkdf, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use common::auth::{Claims, KeySource, Unavailable, VerificationKey};
+use common::auth::{Claims, KeySource, Unavailable, VerificationKey, access_token_kid, verified_claims};
 use common::clock::SharedClock;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use sqlx::PgPool;
@@ -233,18 +233,9 @@ impl Keys {
 
     /// The claims of an access token of ours that has not expired, for whatever audience; `None` for anything else.
     pub(crate) async fn verify(&self, token: &str) -> Result<Option<Claims>, Unavailable> {
-        let Ok(header) = jsonwebtoken::decode_header(token) else { return Ok(None) };
-        let Some(kid) = header.kid.filter(|_| header.typ.as_deref() == Some("at+jwt")) else {
-            return Ok(None);
-        };
+        let Some(kid) = access_token_kid(token) else { return Ok(None) };
         let Some(key) = self.key(&kid).await? else { return Ok(None) };
-        let mut validation = Validation::new(key.algorithm);
-        validation.set_issuer(&[&self.issuer]);
-        validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
-        validation.validate_aud = false;
-        validation.validate_exp = false; // against our own clock
-        let claims =
-            jsonwebtoken::decode::<Claims>(token, &key.key, &validation).ok().map(|data| data.claims);
+        let claims = verified_claims(token, &key, &self.issuer, None);
         Ok(claims.filter(|claims| claims.exp > self.clock.now().timestamp()))
     }
 

@@ -12,5 +12,6 @@ pub use caller::{AuthError, Caller, Identity, Scope, authenticate};
 pub use claims::{Audience, Claims};
 pub use jwks::RemoteKeys;
 pub use verifier::{
-    Authenticator, KeySource, RevocationView, TrustedIssuer, Unavailable, VerificationKey, token_digest,
+    Authenticator, KeySource, RevocationView, TrustedIssuer, Unavailable, VerificationKey, access_token_kid,
+    token_digest, verified_claims,
 };

@@ -106,27 +106,43 @@ impl Authenticator {
     }
 
     async fn verify_signature(&self, token: &str) -> Result<Claims, Refusal> {
-        let header = jsonwebtoken::decode_header(token).map_err(|_| Refusal::Invalid)?;
-        // RFC 9068 §4: the type tells an access token from any other JWT of the same issuer.
-        let is_access_token = header.typ.as_deref().is_some_and(|t| {
-            t.eq_ignore_ascii_case("at+jwt") || t.eq_ignore_ascii_case("application/at+jwt")
-        });
-        let kid = header.kid.as_deref().filter(|_| is_access_token).ok_or(Refusal::Invalid)?;
+        let kid = access_token_kid(token).ok_or(Refusal::Invalid)?;
         let unverified: Claims =
             jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| Refusal::Invalid)?;
         let issuer = self.issuers.get(&unverified.iss).ok_or(Refusal::Invalid)?;
-        let key = issuer.keys.key(kid).await?.ok_or(Refusal::Invalid)?;
-        // The algorithm is the key's and never the header's choice.
-        let mut validation = Validation::new(key.algorithm);
-        validation.set_issuer(&[&unverified.iss]);
-        validation.set_audience(&[self.audience]);
-        validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
-        validation.validate_exp = false; // against our own clock, at every use
-        validation.validate_nbf = false; // likewise
-        jsonwebtoken::decode::<Claims>(token, &key.key, &validation)
-            .map(|data| data.claims)
-            .map_err(|_| Refusal::Invalid)
+        let key = issuer.keys.key(&kid).await?.ok_or(Refusal::Invalid)?;
+        verified_claims(token, &key, &unverified.iss, Some(self.audience)).ok_or(Refusal::Invalid)
     }
+}
+
+/// The `kid` of an access token; RFC 9068 §4: the type tells one from any other JWT of the same issuer.
+pub fn access_token_kid(token: &str) -> Option<String> {
+    let header = jsonwebtoken::decode_header(token).ok()?;
+    let is_access_token = header.typ.as_deref().is_some_and(|typ| {
+        typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt")
+    });
+    header.kid.filter(|_| is_access_token)
+}
+
+/// The claims of a token that `key` signed for `issuer`, and for `audience` where one is asked for. Its times are the
+/// caller's to check, against its own clock.
+pub fn verified_claims(
+    token: &str,
+    key: &VerificationKey,
+    issuer: &str,
+    audience: Option<&str>,
+) -> Option<Claims> {
+    // The algorithm is the key's and never the header's choice.
+    let mut validation = Validation::new(key.algorithm);
+    validation.set_issuer(&[issuer]);
+    match audience {
+        Some(audience) => validation.set_audience(&[audience]),
+        None => validation.validate_aud = false,
+    }
+    validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    jsonwebtoken::decode::<Claims>(token, &key.key, &validation).ok().map(|data| data.claims)
 }
 
 /// SHA-256 of a token: what caches and tables hold in its place.

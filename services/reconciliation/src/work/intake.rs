@@ -48,7 +48,8 @@ pub enum IntakeError {
     Database(#[from] sqlx::Error),
 }
 
-/// Reads the statement by the operator's stored configuration, checks it, and stores it as a new task whose matching is queued.
+/// Reads the statement by the operator's stored configuration, checks it, and stores it as a new task whose matching is
+/// queued.
 pub async fn take(
     pool: &PgPool,
     configuration: Value,
