@@ -1,0 +1,1 @@
+//! Readers of official lists, one file per format.
