@@ -1,0 +1,270 @@
+//! How alike two names are: their tokens are aligned without regard to order, and what remains is weighed.
+//!
+//! What only one name has is an omission (a father's name, a second family name) and costs little where what is
+//! shared says much. What each has and the other lacks is a contradiction (a sibling, another company) and costs
+//! three times as much.
+
+use smallvec::SmallVec;
+
+use crate::similarity::similarity;
+use crate::sound;
+use crate::token::{Tag, Token};
+use crate::{Name, NameKind};
+
+/// A name as a comparison sees it: its tokens may live in a vocabulary.
+#[derive(Debug, Clone)]
+pub struct NameRef<'a> {
+    /// In the order of the text.
+    pub tokens: SmallVec<[&'a Token; 12]>,
+    /// What bears the name.
+    pub kind: NameKind,
+    /// Equal for texts that differ at most in case and spaces.
+    pub fingerprint: u64,
+}
+
+impl<'a> From<&'a Name> for NameRef<'a> {
+    fn from(name: &'a Name) -> Self {
+        Self { tokens: name.tokens.iter().collect(), kind: name.kind, fingerprint: name.fingerprint }
+    }
+}
+
+/// How alike two names are and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NameScore {
+    /// 0–1; 1 for texts that differ at most in case and spaces.
+    pub score: f32,
+    /// What was aligned.
+    pub pairs: SmallVec<[Pair; 8]>,
+}
+
+/// Tokens that were aligned: one on each side, or two neighbours on one side that the other writes as one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pair {
+    /// The first and the last token of the one name.
+    pub left: (u8, u8),
+    /// The first and the last token of the other.
+    pub right: (u8, u8),
+    /// How alike they are, 0–1.
+    pub similarity: f32,
+    /// The lesser of the two sides' weights.
+    pub weight: f32,
+}
+
+/// The best score of texts that are not identical.
+const NOT_IDENTICAL: f32 = 0.99;
+/// Names whose numbers contradict each other reach no more.
+const OTHER_NUMBER: f32 = 0.45;
+/// Tokens in another order.
+const OTHER_ORDER: f32 = 0.01;
+/// Cost of each unit of weight that is aligned but not alike.
+const DEVIATION: f32 = 1.0;
+/// Cost of each unit of weight by which the names contradict each other, on each side.
+const CONTRADICTION: f32 = 1.5;
+/// Vowels may differ this much where one name joins what the other splits.
+const JOINED_VOWELS: f32 = 0.16;
+const JOINED: f32 = 0.95;
+/// Shorter joined words are chance.
+pub(crate) const MIN_JOINED: usize = 5;
+
+/// Compares two names.
+#[must_use]
+pub fn compare(left: &NameRef<'_>, right: &NameRef<'_>) -> NameScore {
+    let pairs = align(&left.tokens, &right.tokens);
+    let identical = left.fingerprint == right.fingerprint && left.tokens.len() == right.tokens.len();
+    if identical {
+        return NameScore { score: 1.0, pairs };
+    }
+    let (mut rest_left, mut rest_right) = (total_weight(&left.tokens), total_weight(&right.tokens));
+    let (mut matched, mut deviation) = (0.0, 0.0);
+    let (mut seen_left, mut seen_right) = (0_u32, 0_u32);
+    for pair in &pairs {
+        for at in pair.left.0..=pair.left.1 {
+            rest_left -= left.tokens[usize::from(at)].weight;
+            seen_left |= 1 << at;
+        }
+        for at in pair.right.0..=pair.right.1 {
+            rest_right -= right.tokens[usize::from(at)].weight;
+            seen_right |= 1 << at;
+        }
+        matched += pair.weight;
+        deviation += pair.weight * (1.0 - pair.similarity);
+    }
+    let lenient = is_lenient(left.kind) && is_lenient(right.kind);
+    let (rest_left, rest_right) = (rest_left.max(0.0), rest_right.max(0.0));
+    let mut score = blend(2.0 * matched + rest_left + rest_right, matched, deviation, rest_left, rest_right, lenient);
+    if is_out_of_order(&pairs) {
+        score -= OTHER_ORDER;
+    }
+    let other_number = |tokens: &[&Token], seen: u32| {
+        tokens.iter().enumerate().any(|(at, token)| token.tag == Tag::Number && seen & 1 << at == 0)
+    };
+    if other_number(&left.tokens, seen_left) && other_number(&right.tokens, seen_right) {
+        score = score.min(OTHER_NUMBER);
+    }
+    NameScore { score: score.clamp(0.0, NOT_IDENTICAL), pairs }
+}
+
+/// The most that `compare` gives two names, from what is known before they are aligned.
+///
+/// `left_rest` and `right_rest` are weights that surely stay unaligned. Proof: the cost in `blend` grows with each
+/// rest (`2 * CONTRADICTION` exceeds every `omission`) and falls with what is matched; the total is at most the sum
+/// of both weights; everything else `compare` does lowers the score.
+#[must_use]
+pub fn upper_bound(left_weight: f32, right_weight: f32, left_rest: f32, right_rest: f32, lenient: bool) -> f32 {
+    let (left_rest, right_rest) = (left_rest.max(0.0), right_rest.max(0.0));
+    let matched = (left_weight - left_rest).min(right_weight - right_rest).max(0.0);
+    ROUNDING + blend(left_weight + right_weight, matched, 0.0, left_rest, right_rest, lenient)
+}
+
+/// The most that `compare` gives a name and any other that shares with it at most tokens of this weight.
+///
+/// Proof: against a name of just the shared tokens, the cost is `omission * rest` of the total; what that name has
+/// besides first contradicts the rest (`CONTRADICTION` is at least every `omission`, so the share of the cost grows)
+/// and then is an omission itself, whose share tends to `omission`.
+#[must_use]
+pub fn upper_bound_by_shared(weight: f32, shared: f32, lenient: bool) -> f32 {
+    let shared = shared.min(weight);
+    let alone = upper_bound(weight, shared, weight - shared, 0.0, lenient);
+    alone.max(1.0 - omission(shared, lenient) + ROUNDING)
+}
+
+/// More than the sums of at most 64 weights can differ by their order.
+const ROUNDING: f32 = 1e-4;
+
+/// The weight of a name's tokens together.
+#[must_use]
+pub fn total_weight(tokens: &[&Token]) -> f32 {
+    tokens.iter().map(|token| token.weight).sum()
+}
+
+/// Names of companies and ships: much of them is filling, so that what one omits says less.
+#[must_use]
+pub fn is_lenient(kind: NameKind) -> bool {
+    kind != NameKind::Person
+}
+
+fn blend(total: f32, matched: f32, deviation: f32, left: f32, right: f32, lenient: bool) -> f32 {
+    if total <= 0.0 {
+        return 0.0;
+    }
+    let contradiction = 2.0 * CONTRADICTION * left.min(right);
+    let omission = omission(matched, lenient) * (left - right).abs();
+    1.0 - (2.0 * DEVIATION * deviation + contradiction + omission) / total
+}
+
+/// Cost of each unit of weight that one name omits: high where what is matched says little (one word, or two
+/// frequent ones), low where it says much.
+fn omission(matched: f32, lenient: bool) -> f32 {
+    let (most, least) = if lenient { (1.1, 0.5) } else { (1.5, 0.5) };
+    let share = ((matched - 1.0) / 0.8).clamp(0.0, 1.0);
+    most + (least - most) * share
+}
+
+/// Aligns tokens, the weightiest and most alike first.
+fn align(left: &[&Token], right: &[&Token]) -> SmallVec<[Pair; 8]> {
+    let mut edges: SmallVec<[Pair; 24]> = SmallVec::new();
+    for (i, one) in left.iter().enumerate() {
+        for (j, other) in right.iter().enumerate() {
+            let similarity = similarity(one, other);
+            if similarity > 0.0 {
+                let (i, j) = (i as u8, j as u8);
+                let weight = one.weight.min(other.weight);
+                edges.push(Pair { left: (i, i), right: (j, j), similarity, weight });
+            }
+        }
+    }
+    joined_edges(left, right, |(i, j, weight)| {
+        edges.push(Pair { left: (i, i + 1), right: (j, j), similarity: JOINED, weight });
+    });
+    joined_edges(right, left, |(j, i, weight)| {
+        edges.push(Pair { left: (i, i), right: (j, j + 1), similarity: JOINED, weight });
+    });
+    let distance = |pair: &Pair| pair.left.0.abs_diff(pair.right.0);
+    edges.sort_by(|a, b| {
+        let gain = (b.similarity * b.weight).total_cmp(&(a.similarity * a.weight));
+        gain.then(distance(a).cmp(&distance(b))).then(a.left.cmp(&b.left)).then(a.right.cmp(&b.right))
+    });
+    let mut pairs = SmallVec::new();
+    let (mut used_left, mut used_right) = (0_u32, 0_u32);
+    for edge in edges {
+        let (of_left, of_right) = (mask(edge.left), mask(edge.right));
+        if used_left & of_left == 0 && used_right & of_right == 0 {
+            used_left |= of_left;
+            used_right |= of_right;
+            pairs.push(edge);
+        }
+    }
+    pairs
+}
+
+fn mask(range: (u8, u8)) -> u32 {
+    1 << range.0 | 1 << range.1
+}
+
+/// Neighbours of one name that the other writes as one word: calls with the first of the two, the word and the weight.
+fn joined_edges(split: &[&Token], whole: &[&Token], mut found: impl FnMut((u8, u8, f32))) {
+    for (j, word) in whole.iter().enumerate() {
+        if word.tag != Tag::Name || word.text.len() < MIN_JOINED {
+            continue;
+        }
+        for (i, pair) in split.windows(2).enumerate() {
+            let [first, second] = pair else { continue };
+            let length = first.text.len() + second.text.len();
+            if first.text.as_bytes()[0] == word.text.as_bytes()[0] && length.abs_diff(word.text.len()) <= 3 {
+                let Some(joined) = joined(first, second) else { continue };
+                if is_joined(&joined, word) {
+                    found((i as u8, j as u8, (first.weight + second.weight).min(word.weight)));
+                }
+            }
+        }
+    }
+}
+
+/// Two neighbours as the one word that others may write; `None` where no one would.
+#[must_use]
+pub fn joined(first: &Token, second: &Token) -> Option<Joined> {
+    let joins = |token: &Token| matches!(token.tag, Tag::Name | Tag::Particle | Tag::Common | Tag::Initial);
+    if !joins(first) || !joins(second) || first.text.len() + second.text.len() < MIN_JOINED {
+        return None;
+    }
+    let folded = sound::fold(&format!("{}{}", first.text, second.text));
+    let skeleton = sound::skeleton(&folded);
+    let letters = first.text.len() + second.text.len();
+    let bare = first.unvocalised || second.unvocalised;
+    (skeleton.len() >= 3).then_some(Joined { folded, skeleton, letters, bare })
+}
+
+/// Two neighbours as one word.
+#[derive(Debug, Clone)]
+pub struct Joined {
+    folded: String,
+    skeleton: String,
+    letters: usize,
+    bare: bool,
+}
+
+impl Joined {
+    /// What a word must have in common with it.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.skeleton
+    }
+}
+
+/// Whether a word is these neighbours as one.
+#[must_use]
+pub fn is_joined(joined: &Joined, word: &Token) -> bool {
+    word.tag == Tag::Name
+        && word.text.len() >= MIN_JOINED
+        && joined.letters.abs_diff(word.text.len()) <= 3
+        && joined.skeleton == *word.skeleton
+        && sound::vowel_distance(&joined.folded, &word.folded, joined.bare || word.unvocalised) <= JOINED_VOWELS
+}
+
+/// Whether the aligned names proper stand in another order.
+fn is_out_of_order(pairs: &[Pair]) -> bool {
+    let mut order: SmallVec<[(u8, u8); 8]> =
+        pairs.iter().filter(|pair| pair.weight >= 0.2).map(|pair| (pair.left.0, pair.right.0)).collect();
+    order.sort_unstable();
+    order.windows(2).any(|pair| matches!(pair, [first, second] if first.1 > second.1))
+}

@@ -1,0 +1,167 @@
+//! The tables: equivalent given and family names, titles, particles, legal forms, company words, Han readings.
+//!
+//! Read once, at first use. The tables are part of the program, so a malformed line is a defect that the tests show.
+
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use crate::script::arabic_plain;
+
+/// How a word belongs to a class of equivalent names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Form {
+    /// The name itself, however it is spelled or transliterated.
+    Spelling,
+    /// A short or familiar form of it.
+    Familiar,
+    /// The same name in another language.
+    Cognate,
+}
+
+/// What the tables know of a word that is a name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Known {
+    /// The classes that the word belongs to, ascending.
+    pub classes: SmallVec<[(u16, Form); 2]>,
+    /// So frequent that it says little about who bears it.
+    pub frequent: bool,
+}
+
+/// What a word that is not a name is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Title,
+    Particle,
+    /// A legal form, by class.
+    Legal(&'static str),
+    /// A word that most companies could bear.
+    Filler,
+    /// A word for what a company does.
+    Sector,
+    /// A word for where it is.
+    Place,
+    Number(&'static str),
+}
+
+struct Lexicon {
+    names: FxHashMap<&'static str, Known>,
+    arabic: FxHashMap<String, &'static str>,
+    roles: FxHashMap<&'static str, SmallVec<[Role; 2]>>,
+    han_readings: FxHashMap<char, &'static str>,
+    han_compounds: Vec<(char, char)>,
+    han_words: Vec<(Vec<char>, &'static str)>,
+}
+
+static LEXICON: LazyLock<Lexicon> = LazyLock::new(Lexicon::read);
+
+/// What is known of a name, if anything.
+pub(crate) fn known(word: &str) -> Option<&'static Known> {
+    LEXICON.names.get(word)
+}
+
+/// The Latin spelling of a frequent name in Arabic script.
+pub(crate) fn latin_of(arabic: &str) -> Option<&'static str> {
+    LEXICON.arabic.get(arabic).copied()
+}
+
+/// What a word may be besides a name.
+pub(crate) fn roles(word: &str) -> &'static [Role] {
+    LEXICON.roles.get(word).map_or(&[], SmallVec::as_slice)
+}
+
+/// The reading of a character as a family name, where it is not its usual one.
+pub(crate) fn family_reading(character: char) -> Option<&'static str> {
+    LEXICON.han_readings.get(&character).copied()
+}
+
+pub(crate) fn is_compound_family_name(first: char, second: char) -> bool {
+    LEXICON.han_compounds.contains(&(first, second))
+}
+
+/// The company word that a run of Han begins with: its length in characters and its English words.
+pub(crate) fn han_word(run: &[char]) -> Option<(usize, &'static str)> {
+    LEXICON.han_words.iter().find(|(word, _)| run.starts_with(word)).map(|(word, english)| (word.len(), *english))
+}
+
+fn lines(table: &'static str) -> impl Iterator<Item = &'static str> {
+    table.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+impl Lexicon {
+    fn read() -> Self {
+        let mut lexicon = Self {
+            names: FxHashMap::default(),
+            arabic: FxHashMap::default(),
+            roles: FxHashMap::default(),
+            han_readings: FxHashMap::default(),
+            han_compounds: Vec::new(),
+            han_words: Vec::new(),
+        };
+        let names = lines(include_str!("given.txt")).chain(lines(include_str!("family.txt")));
+        for (class, line) in names.enumerate() {
+            lexicon.add_class(class as u16, line);
+        }
+        for line in lines(include_str!("words.txt")) {
+            lexicon.add_roles(line);
+        }
+        for line in lines(include_str!("han.txt")) {
+            if let Some((character, reading)) = line.split_once(' ') {
+                lexicon.han_readings.extend(character.chars().next().map(|character| (character, reading)));
+            }
+        }
+        for pair in lines(include_str!("han_compound.txt")).flat_map(str::split_whitespace) {
+            let mut characters = pair.chars();
+            lexicon.han_compounds.extend(characters.next().zip(characters.next()));
+        }
+        for line in lines(include_str!("han_words.txt")) {
+            if let Some((word, english)) = line.split_once(' ') {
+                lexicon.han_words.push((word.chars().collect(), english));
+            }
+        }
+        lexicon
+    }
+
+    fn add_class(&mut self, class: u16, line: &'static str) {
+        let (line, frequent) = line.strip_prefix('*').map_or((line, false), |rest| (rest, true));
+        let forms = [Form::Spelling, Form::Familiar, Form::Cognate];
+        let mut first = None;
+        for (form, part) in forms.into_iter().zip(line.split(';')) {
+            for word in part.split_whitespace() {
+                if !word.is_ascii() {
+                    if let Some(first) = first {
+                        self.arabic.entry(word.chars().map(arabic_plain).collect()).or_insert(first);
+                    }
+                    continue;
+                }
+                first.get_or_insert(word);
+                let known = self.names.entry(word).or_default();
+                known.frequent |= frequent && form != Form::Cognate;
+                if let Some(entry) = known.classes.iter_mut().find(|(known, _)| *known == class) {
+                    entry.1 = entry.1.min(form);
+                } else {
+                    known.classes.push((class, form));
+                }
+            }
+        }
+    }
+
+    fn add_roles(&mut self, line: &'static str) {
+        let Some((role, words)) = line.strip_prefix('[').and_then(|line| line.split_once(']')) else { return };
+        let role = match role.split_once(' ') {
+            Some(("legal", class)) => Role::Legal(class),
+            Some(("number", value)) => Role::Number(value),
+            _ => match role {
+                "title" => Role::Title,
+                "particle" => Role::Particle,
+                "filler" => Role::Filler,
+                "sector" => Role::Sector,
+                _ => Role::Place,
+            },
+        };
+        for word in words.split_whitespace() {
+            self.roles.entry(word).or_default().push(role);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Arabic, Persian, Urdu: frequent names through the lexicon's own spellings, others letter by letter as a consonant
+//! skeleton, since short vowels are not written.
+
+use crate::lexicon;
+
+use super::Word;
+
+/// One spelling for letters that writers interchange (hamza seats, final ya and ta marbuta, Persian kaf and ya).
+pub(crate) fn plain(character: char) -> char {
+    match character {
+        'أ' | 'إ' | 'آ' | 'ٱ' => 'ا',
+        'ى' | 'ی' | 'ئ' | 'ې' | 'ے' => 'ي',
+        'ؤ' => 'و',
+        'ة' | 'ۀ' | 'ہ' | 'ھ' | 'ە' => 'ه',
+        'ک' => 'ك',
+        other => other,
+    }
+}
+
+pub(super) fn transliterate(run: &[char], found: &mut Vec<Word>) {
+    let word: String = run.iter().copied().map(plain).filter(|character| *character != 'ء').collect();
+    if word.is_empty() {
+        return;
+    }
+    // `عبد الرحمن` is one name in two words: the first waits as `abd` and the tokens' rule joins them.
+    if let Some(latin) = lexicon::latin_of(&word) {
+        found.push(Word::new(latin));
+        return;
+    }
+    match word.as_str() {
+        "عبد" => return found.push(Word::new("abd")),
+        "بن" | "ابن" => return found.push(Word::new("bin")),
+        "بنت" => return found.push(Word::new("bint")),
+        "ابو" | "ابي" | "ابا" => return found.push(Word::new("abu")),
+        "ام" => return found.push(Word::new("umm")),
+        "ال" => return found.push(Word::new("al")),
+        "الله" => return found.push(Word::new("allah")),
+        "الدين" => {
+            found.push(Word::new("al"));
+            return found.push(Word::new("din"));
+        }
+        _ => {}
+    }
+    if let Some(rest) = word.strip_prefix("ال").filter(|rest| rest.chars().count() >= 3) {
+        found.push(Word::new("al"));
+        match lexicon::latin_of(rest) {
+            Some(latin) => found.push(Word::new(latin)),
+            None => push_letters(rest, found),
+        }
+        return;
+    }
+    push_letters(&word, found);
+}
+
+fn push_letters(word: &str, found: &mut Vec<Word>) {
+    let letters: Vec<char> = word.chars().collect();
+    let mut text = String::new();
+    for (at, letter) in letters.iter().enumerate() {
+        let next = letters.get(at + 1);
+        let latin = match letter {
+            'ا' => "a",
+            'ع' if at == 0 => "a",
+            'ع' | 'ء' => "",
+            'ب' => "b",
+            'پ' => "p",
+            'ت' | 'ط' | 'ث' | 'ٹ' => "t",
+            'ج' => "j",
+            'چ' => "ch",
+            'ح' | 'ه' if at + 1 == letters.len() && *letter == 'ه' => "a",
+            'ح' | 'ه' => "h",
+            'خ' => "kh",
+            'د' | 'ض' | 'ڈ' => "d",
+            'ذ' | 'ز' | 'ظ' => "z",
+            'ر' | 'ڑ' => "r",
+            'ژ' => "zh",
+            'س' | 'ص' => "s",
+            'ش' => "sh",
+            'غ' => "gh",
+            'ف' => "f",
+            'ڤ' => "v",
+            'ق' => "q",
+            'ك' => "k",
+            'گ' | 'ڭ' => "g",
+            'ل' => "l",
+            'م' => "m",
+            'ن' | 'ں' => "n",
+            // A consonant at the start of a syllable, else the long vowel.
+            'و' if at == 0 || matches!(next, Some('ا' | 'ي')) => "w",
+            'و' => "u",
+            'ي' if at == 0 || matches!(next, Some('ا' | 'و')) => "y",
+            'ي' => "i",
+            other => {
+                super::push_any_ascii(*other, &mut text);
+                continue;
+            }
+        };
+        text.push_str(latin);
+    }
+    if !text.is_empty() {
+        found.push(Word { text, unvocalised: true });
+    }
+}

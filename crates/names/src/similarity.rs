@@ -1,0 +1,124 @@
+//! How alike two tokens are: the one definition that the comparison uses and that the vocabulary's search covers.
+
+use crate::lexicon::{Form, Known};
+use crate::sound;
+use crate::token::{Tag, Token};
+
+/// Tokens less alike than this are not aligned at all.
+pub(crate) const FLOOR: f32 = 0.7;
+/// Most typing errors within a token.
+pub(crate) const MAX_EDITS: usize = 2;
+/// Longer words are not searched for typing errors.
+pub(crate) const MAX_EDITED_LETTERS: usize = 24;
+/// Fewer letters are no truncation of a longer word.
+pub(crate) const MIN_PREFIX: usize = 3;
+
+const SAME_SOUND: f32 = 0.96;
+const SPELLING: f32 = 0.97;
+const FAMILIAR: f32 = 0.9;
+const COGNATE: f32 = 0.88;
+const INITIAL: f32 = 0.82;
+
+/// How alike two tokens are, `FLOOR`–1, or 0.
+pub(crate) fn similarity(a: &Token, b: &Token) -> f32 {
+    if a.text == b.text {
+        // A class of legal forms, and a number, equal only their like.
+        return if a.tag == b.tag || is_word(a) && is_word(b) { 1.0 } else { 0.0 };
+    }
+    match (a.tag, b.tag) {
+        (Tag::Initial, Tag::Name) | (Tag::Name, Tag::Initial) if a.text.as_bytes()[0] == b.text.as_bytes()[0] => INITIAL,
+        (Tag::Name | Tag::Common, Tag::Name | Tag::Common) => words(a, b),
+        _ => 0.0,
+    }
+}
+
+fn is_word(token: &Token) -> bool {
+    matches!(token.tag, Tag::Name | Tag::Common | Tag::Particle | Tag::Title)
+}
+
+fn words(a: &Token, b: &Token) -> f32 {
+    if let (Some(one), Some(other)) = (a.known, b.known) {
+        // Two names that exist are not misspellings of one another.
+        return class_similarity(one, other);
+    }
+    let letters = (a.text.len(), b.text.len());
+    let has_digit = |token: &Token| token.text.bytes().any(|byte| byte.is_ascii_digit());
+    if has_digit(a) || has_digit(b) {
+        return 0.0;
+    }
+    let mut best: f32 = 0.0;
+    if a.skeleton == b.skeleton {
+        if a.folded == b.folded {
+            return SAME_SOUND;
+        }
+        if a.skeleton.trim_start_matches('a').len() >= 2 {
+            let bare = a.unvocalised || b.unvocalised;
+            best = SAME_SOUND - sound::vowel_distance(&a.folded, &b.folded, bare);
+        }
+    }
+    let (shorter, longer) = if letters.0 <= letters.1 { (a, b) } else { (b, a) };
+    if shorter.text.len() >= MIN_PREFIX && longer.text.starts_with(&*shorter.text) && shorter.known.is_none() {
+        let share = shorter.text.len() as f32 / longer.text.len() as f32;
+        if share >= 0.4 {
+            best = best.max(0.66 + 0.3 * share);
+        }
+    }
+    if shorter.text.len() >= MIN_PREFIX && longer.text.len() <= MAX_EDITED_LETTERS {
+        let length = longer.text.len();
+        // As many edits as leave the floor.
+        let allowed = MAX_EDITS.min(((1.0 - FLOOR) * length as f32 + 0.001) as usize);
+        if length - shorter.text.len() <= allowed
+            && let Some(edits) = edits(shorter.text.as_bytes(), longer.text.as_bytes(), allowed)
+        {
+            let first = if a.text.as_bytes()[0] == b.text.as_bytes()[0] { 0.0 } else { 0.05 };
+            best = best.max(1.0 - edits as f32 / length as f32 - first);
+        }
+    }
+    if best >= FLOOR { best } else { 0.0 }
+}
+
+fn class_similarity(a: &Known, b: &Known) -> f32 {
+    let mut best: f32 = 0.0;
+    for (class, form) in &a.classes {
+        for (_, other) in b.classes.iter().filter(|(other, _)| other == class) {
+            best = best.max(match (*form, *other) {
+                (Form::Spelling, Form::Spelling) => SPELLING,
+                (Form::Spelling, Form::Familiar) | (Form::Familiar, Form::Spelling) => FAMILIAR,
+                (Form::Spelling, Form::Cognate) | (Form::Cognate, Form::Spelling) => COGNATE,
+                // Two diminutives, or two other languages, are a step further apart.
+                _ => COGNATE - 0.06,
+            });
+        }
+    }
+    best
+}
+
+/// Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment) between two words, if not
+/// more than allowed.
+pub(crate) fn edits(shorter: &[u8], longer: &[u8], allowed: usize) -> Option<usize> {
+    let mut rows = [[0_u8; MAX_EDITED_LETTERS + 1]; 3];
+    for (at, cell) in rows[0].iter_mut().enumerate() {
+        *cell = at as u8;
+    }
+    let width = longer.len().min(MAX_EDITED_LETTERS);
+    let (mut current, mut previous, mut before) = (1, 0, 2);
+    for (row, letter) in shorter.iter().enumerate() {
+        rows[current][0] = row as u8 + 1;
+        let mut least = rows[current][0];
+        for column in 0..width {
+            let substituted = rows[previous][column] + u8::from(*letter != longer[column]);
+            let mut cost = substituted.min(rows[previous][column + 1] + 1).min(rows[current][column] + 1);
+            if row > 0 && column > 0 && *letter == longer[column - 1] && shorter[row - 1] == longer[column] {
+                cost = cost.min(rows[before][column - 1] + 1);
+            }
+            rows[current][column + 1] = cost;
+            least = least.min(cost);
+        }
+        if usize::from(least) > allowed {
+            return None;
+        }
+        (before, previous, current) = (previous, current, before);
+    }
+    let distance = usize::from(rows[previous][width]);
+    (distance <= allowed).then_some(distance)
+}
