@@ -70,8 +70,7 @@ pub(crate) const MIN_JOINED: usize = 5;
 #[must_use]
 pub fn compare(left: &NameRef<'_>, right: &NameRef<'_>) -> NameScore {
     let pairs = align(&left.tokens, &right.tokens);
-    let identical = left.fingerprint == right.fingerprint && left.tokens.len() == right.tokens.len();
-    if identical {
+    if left.fingerprint == right.fingerprint && is_same_reading(&left.tokens, &right.tokens) {
         return NameScore { score: 1.0, pairs };
     }
     let (mut rest_left, mut rest_right) = (total_weight(&left.tokens), total_weight(&right.tokens));
@@ -158,6 +157,11 @@ fn omission(matched: f32, lenient: bool) -> f32 {
     let (most, least) = if lenient { (1.1, 0.5) } else { (1.5, 0.5) };
     let share = ((matched - 1.0) / 0.8).clamp(0.0, 1.0);
     most + (least - most) * share
+}
+
+/// The same text of a person and of a company may be read into different tokens.
+fn is_same_reading(left: &[&Token], right: &[&Token]) -> bool {
+    left.len() == right.len() && left.iter().zip(right).all(|(one, other)| one.text == other.text && one.tag == other.tag)
 }
 
 /// Aligns tokens, the weightiest and most alike first.
@@ -249,6 +253,12 @@ impl Joined {
     pub fn key(&self) -> &str {
         &self.skeleton
     }
+}
+
+/// What neighbours must have in common with a word to be joined to it: [`Joined::key`] of them.
+#[must_use]
+pub fn joined_key(word: &Token) -> &str {
+    &word.skeleton
 }
 
 /// Whether a word is these neighbours as one.

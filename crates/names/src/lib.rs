@@ -5,6 +5,7 @@
 
 mod compare;
 mod lexicon;
+mod readings;
 mod script;
 mod similarity;
 mod sound;
@@ -12,8 +13,9 @@ mod token;
 mod vocabulary;
 
 pub use compare::{
-    Joined, NameRef, NameScore, Pair, compare, is_joined, is_lenient, joined, total_weight, upper_bound, upper_bound_by_shared,
+    Joined, NameRef, NameScore, Pair, compare, is_joined, is_lenient, joined, joined_key, total_weight, upper_bound, upper_bound_by_shared,
 };
+pub use readings::readings;
 pub use token::{Tag, Token};
 pub use vocabulary::{Vocabulary, VocabularyBuilder};
 

@@ -82,6 +82,12 @@ impl Token {
         &self.text
     }
 
+    /// Whether its script writes no short vowels, so that the text lacks them.
+    #[must_use]
+    pub fn is_unvocalised(&self) -> bool {
+        self.unvocalised
+    }
+
     /// What it is.
     #[must_use]
     pub fn tag(&self) -> Tag {

@@ -7,6 +7,7 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::compare::{Joined, is_joined};
 use crate::similarity::{self, MAX_EDITED_LETTERS, MIN_PREFIX};
 use crate::token::{Tag, Token};
 
@@ -24,15 +25,16 @@ pub struct Vocabulary {
 #[derive(Debug, Default)]
 pub struct VocabularyBuilder {
     tokens: Vec<Token>,
-    numbers: FxHashMap<(Box<str>, Tag), u32>,
+    numbers: FxHashMap<(Box<str>, Tag, u32), u32>,
 }
 
 impl VocabularyBuilder {
     /// A token's provisional number.
     pub fn number(&mut self, token: &Token) -> u32 {
         let next = self.tokens.len() as u32;
-        // Two scripts may give the same letters with and without vowels: one more token.
-        let key = (Box::from(format!("{}{}", token.text, if token.unvocalised { "'" } else { "" })), token.tag);
+        // The same letters may weigh differently by what bears the name, or lack vowels by their script.
+        let variant = token.weight.to_bits() ^ u32::from(token.unvocalised);
+        let key = (token.text.clone(), token.tag, variant);
         *self.numbers.entry(key).or_insert_with(|| {
             self.tokens.push(token.clone());
             next
@@ -114,6 +116,14 @@ impl Vocabulary {
             (similarity > 0.0).then_some((number, similarity))
         });
         alike.collect()
+    }
+
+    /// Every token that is these two neighbours as one word.
+    #[must_use]
+    pub fn joined_as(&self, joined: &Joined) -> Vec<u32> {
+        let candidates = self.by_skeleton.get(joined.key()).map_or(&[][..], Vec::as_slice);
+        let is_joined = |number: &u32| self.token(*number).is_some_and(|token| is_joined(joined, token));
+        candidates.iter().copied().filter(is_joined).collect()
     }
 
     fn prefixed(&self, prefix: &str) -> std::ops::Range<u32> {

@@ -1,0 +1,44 @@
+//! Reads the real editions that a developer keeps at `GARANT_TEST_DATA`; none of them is part of the project.
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use flate2::read::GzDecoder;
+use gda_audit::domain::record::Record;
+use gda_audit::lists::{self, Format, NamedFile};
+
+/// An edition: its files, gzipped, and their format.
+pub struct Edition {
+    format: Format,
+    files: &'static [&'static str],
+}
+
+pub const UN: Edition = Edition { format: Format::UnXml, files: &["un_consolidated_2026-02-27.xml.gz"] };
+pub const OFAC: Edition = Edition {
+    format: Format::OfacCsv,
+    files: &["ofac_sdn_2021-07.sdn.csv.gz", "ofac_sdn_2021-07.alt.csv.gz", "ofac_sdn_2021-07.add.csv.gz"],
+};
+
+/// An edition's records.
+pub fn read(edition: &Edition) -> Result<Vec<Record>> {
+    let data = std::env::var("GARANT_TEST_DATA").context("GARANT_TEST_DATA names no folder")?;
+    let mut contents = Vec::new();
+    for name in edition.files {
+        let path = Path::new(&data).join("lists").join(name);
+        let file = std::fs::File::open(&path).with_context(|| path.display().to_string())?;
+        let mut content = Vec::new();
+        GzDecoder::new(file).read_to_end(&mut content)?;
+        contents.push(content);
+    }
+    let mut readers: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
+    let mut files: Vec<NamedFile<'_>> = edition
+        .files
+        .iter()
+        .zip(&mut readers)
+        .map(|(name, content)| NamedFile { name: name.trim_end_matches(".gz"), content })
+        .collect();
+    let mut records = Vec::new();
+    lists::read(edition.format, &mut files, &mut |record| records.push(record))?;
+    Ok(records)
+}
