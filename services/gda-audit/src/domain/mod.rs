@@ -1,4 +1,5 @@
 //! The rules of screening, pure: no HTTP, no SQL, no clock.
 
+pub mod country;
 pub mod record;
 pub mod screening;

@@ -48,7 +48,7 @@ pub enum Kind {
 }
 
 /// One name of an entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ListedName {
     /// The whole name as the list writes it, parts joined in the list's natural order.
     pub whole: String,
@@ -92,7 +92,7 @@ pub struct BirthDate {
 }
 
 /// A place, as much of it as is known.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// Street, town, region as the list writes them, joined by `, `.
     pub text: Option<String>,
@@ -110,7 +110,7 @@ pub struct Country {
 }
 
 /// A document or a registration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Document {
     /// What it is, in the list's words (`Passport`, `IMO number`, …).
     pub kind: String,
