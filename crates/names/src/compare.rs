@@ -54,6 +54,8 @@ pub struct Pair {
 const NOT_IDENTICAL: f32 = 0.99;
 /// Names whose numbers contradict each other reach no more.
 const OTHER_NUMBER: f32 = 0.45;
+/// Persons whose first words contradict each other reach no more.
+const OTHER_GIVEN_NAME: f32 = 0.6;
 /// Tokens in another order.
 const OTHER_ORDER: f32 = 0.01;
 /// Cost of each unit of weight that is aligned but not alike.
@@ -61,10 +63,10 @@ const DEVIATION: f32 = 1.0;
 /// Cost of each unit of weight by which the names contradict each other, on each side.
 const CONTRADICTION: f32 = 1.5;
 /// Vowels may differ this much where one name joins what the other splits.
-const JOINED_VOWELS: f32 = 0.16;
+const JOINED_VOWELS: f32 = 0.25;
 const JOINED: f32 = 0.95;
 /// Shorter joined words are chance.
-pub(crate) const MIN_JOINED: usize = 5;
+pub(crate) const MIN_JOINED: usize = 4;
 
 /// Compares two names.
 #[must_use]
@@ -97,6 +99,9 @@ pub fn compare(left: &NameRef<'_>, right: &NameRef<'_>) -> NameScore {
     let other_number = |tokens: &[&Token], seen: u32| {
         tokens.iter().enumerate().any(|(at, token)| token.tag == Tag::Number && seen & 1 << at == 0)
     };
+    if !lenient && is_other_given_name(&left.tokens, seen_left, &right.tokens, seen_right) {
+        score = score.min(OTHER_GIVEN_NAME);
+    }
     if other_number(&left.tokens, seen_left) && other_number(&right.tokens, seen_right) {
         score = score.min(OTHER_NUMBER);
     }
@@ -155,7 +160,7 @@ fn blend(total: f32, matched: f32, deviation: f32, left: f32, right: f32, lenien
 /// frequent ones), low where it says much.
 fn omission(matched: f32, lenient: bool) -> f32 {
     let (most, least) = if lenient { (1.1, 0.5) } else { (1.5, 0.5) };
-    let share = ((matched - 1.0) / 0.8).clamp(0.0, 1.0);
+    let share = ((matched - 1.0) / 0.9).clamp(0.0, 1.0);
     most + (least - most) * share
 }
 
@@ -208,13 +213,13 @@ fn mask(range: (u8, u8)) -> u32 {
 /// Neighbours of one name that the other writes as one word: calls with the first of the two, the word and the weight.
 fn joined_edges(split: &[&Token], whole: &[&Token], mut found: impl FnMut((u8, u8, f32))) {
     for (j, word) in whole.iter().enumerate() {
-        if word.tag != Tag::Name || word.text.len() < MIN_JOINED {
+        if !matches!(word.tag, Tag::Name | Tag::Common) || word.text.len() < MIN_JOINED {
             continue;
         }
         for (i, pair) in split.windows(2).enumerate() {
             let [first, second] = pair else { continue };
             let length = first.text.len() + second.text.len();
-            if first.text.as_bytes()[0] == word.text.as_bytes()[0] && length.abs_diff(word.text.len()) <= 3 {
+            if may_begin_alike(first, word) && length.abs_diff(word.text.len()) <= 3 {
                 let Some(joined) = joined(first, second) else { continue };
                 if is_joined(&joined, word) {
                     found((i as u8, j as u8, (first.weight + second.weight).min(word.weight)));
@@ -224,6 +229,12 @@ fn joined_edges(split: &[&Token], whole: &[&Token], mut found: impl FnMut((u8, u
     }
 }
 
+/// Equal first letters, or vowels, which transliterations exchange.
+fn may_begin_alike(one: &Token, other: &Token) -> bool {
+    let (a, b) = (one.text.as_bytes()[0], other.text.as_bytes()[0]);
+    a == b || sound::is_vowel(a) && sound::is_vowel(b)
+}
+
 /// Two neighbours as the one word that others may write; `None` where no one would.
 #[must_use]
 pub fn joined(first: &Token, second: &Token) -> Option<Joined> {
@@ -231,19 +242,18 @@ pub fn joined(first: &Token, second: &Token) -> Option<Joined> {
     if !joins(first) || !joins(second) || first.text.len() + second.text.len() < MIN_JOINED {
         return None;
     }
-    let folded = sound::fold(&format!("{}{}", first.text, second.text));
+    let text = format!("{}{}", first.text, second.text);
+    let folded = sound::fold(&text);
     let skeleton = sound::skeleton(&folded);
-    let letters = first.text.len() + second.text.len();
-    let bare = first.unvocalised || second.unvocalised;
-    (skeleton.len() >= 3).then_some(Joined { folded, skeleton, letters, bare })
+    Some(Joined { text, folded, skeleton, bare: first.unvocalised || second.unvocalised })
 }
 
 /// Two neighbours as one word.
 #[derive(Debug, Clone)]
 pub struct Joined {
+    text: String,
     folded: String,
     skeleton: String,
-    letters: usize,
     bare: bool,
 }
 
@@ -264,11 +274,23 @@ pub fn joined_key(word: &Token) -> &str {
 /// Whether a word is these neighbours as one.
 #[must_use]
 pub fn is_joined(joined: &Joined, word: &Token) -> bool {
-    word.tag == Tag::Name
-        && word.text.len() >= MIN_JOINED
-        && joined.letters.abs_diff(word.text.len()) <= 3
-        && joined.skeleton == *word.skeleton
-        && sound::vowel_distance(&joined.folded, &word.folded, joined.bare || word.unvocalised) <= JOINED_VOWELS
+    if !matches!(word.tag, Tag::Name | Tag::Common) || joined.skeleton != *word.skeleton {
+        return false;
+    }
+    // Short words of the same consonants are too many to sound alike by more than chance.
+    joined.text == *word.text
+        || joined.skeleton.len() >= 3
+            && joined.text.len().abs_diff(word.text.len()) <= 3
+            && sound::vowel_distance(&joined.folded, &word.folded, joined.bare || word.unvocalised) <= JOINED_VOWELS
+}
+
+/// Whether each name begins with a word that the other lacks: a brother, a sister.
+fn is_other_given_name(left: &[&Token], seen_left: u32, right: &[&Token], seen_right: u32) -> bool {
+    let lacks_first = |tokens: &[&Token], seen: u32| {
+        let first = tokens.iter().position(|token| matches!(token.tag, Tag::Name | Tag::Initial));
+        first.is_some_and(|first| seen & 1 << first == 0)
+    };
+    lacks_first(left, seen_left) && lacks_first(right, seen_right)
 }
 
 /// Whether the aligned names proper stand in another order.

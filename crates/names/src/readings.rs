@@ -2,18 +2,21 @@
 
 use std::borrow::Cow;
 
+use crate::script;
+
 /// Words before a name that its bearer had before.
-const FORMERLY: &[&str] = &["née", "nee", "né", "born", "geb", "geb.", "geborene", "nata", "nacida", "formerly", "f.k.a.", "fka", "f/k/a", "urodzona", "z/d"];
+const FORMERLY: &[&str] = &["née", "nee", "né", "born", "geb", "geb.", "geborene", "nata", "nacida", "formerly", "f.k.a.", "fka", "urodzona"];
 /// Words before another name of the same bearer.
-const ALSO: &[&str] = &["a.k.a.", "a.k.a", "aka", "a/k/a", "alias", "dit", "dite", "/", ";", "|"];
+const ALSO: &[&str] = &["a.k.a.", "a.k.a", "aka", "alias", "dit", "dite", ";"];
 
 /// The whole names in a text, at least one: `Anna Schmidt née Müller` is Anna Schmidt, Anna Müller and Anna Schmidt
 /// Müller.
 #[must_use]
 pub fn readings(text: &str) -> Vec<Cow<'_, str>> {
-    let plain = |text: &str| !text.contains(['(', '[', '/', ';', '|']);
-    if plain(text) && !text.split_whitespace().skip(1).any(|word| is_one_of(word, FORMERLY) || is_one_of(word, ALSO)) {
-        return vec![Cow::Borrowed(text)];
+    let marks_another = |word: &str| is_one_of(word, FORMERLY) || is_one_of(word, ALSO);
+    if !text.contains(['(', '[']) && !text.split_whitespace().skip(1).any(marks_another) {
+        let other = script::other_reading(text).map(Cow::Owned);
+        return [Cow::Borrowed(text)].into_iter().chain(other).collect();
     }
     let spaced: String = text.chars().map(|c| if matches!(c, '(' | ')' | '[' | ']') { ' ' } else { c }).collect();
     let words: Vec<&str> = spaced.split_whitespace().collect();
@@ -34,12 +37,14 @@ pub fn readings(text: &str) -> Vec<Cow<'_, str>> {
     if let Some(outside) = without_brackets(text) {
         readings.push(outside.into());
     }
+    let others: Vec<Cow<'_, str>> = readings.iter().filter_map(|reading| script::other_reading(reading)).map(Cow::Owned).collect();
+    readings.extend(others);
     readings.retain(|reading| reading.chars().any(char::is_alphanumeric));
     if readings.is_empty() { vec![Cow::Borrowed(text)] } else { readings }
 }
 
 fn is_one_of(word: &str, words: &[&str]) -> bool {
-    words.iter().any(|other| word.eq_ignore_ascii_case(other) || word.to_lowercase() == *other)
+    words.iter().any(|other| word.eq_ignore_ascii_case(other) || !word.is_ascii() && word.to_lowercase() == *other)
 }
 
 /// The text outside its brackets, where it has any.

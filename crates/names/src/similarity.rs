@@ -18,6 +18,8 @@ const SPELLING: f32 = 0.97;
 const FAMILIAR: f32 = 0.9;
 const COGNATE: f32 = 0.88;
 const INITIAL: f32 = 0.82;
+const WITHOUT_VOWELS: f32 = 0.9;
+const STEM: f32 = 0.87;
 
 /// How alike two tokens are, `FLOOR`–1, or 0.
 pub(crate) fn similarity(a: &Token, b: &Token) -> f32 {
@@ -26,7 +28,8 @@ pub(crate) fn similarity(a: &Token, b: &Token) -> f32 {
         return if a.tag == b.tag || is_word(a) && is_word(b) { 1.0 } else { 0.0 };
     }
     match (a.tag, b.tag) {
-        (Tag::Initial, Tag::Name) | (Tag::Name, Tag::Initial) if a.text.as_bytes()[0] == b.text.as_bytes()[0] => INITIAL,
+        (Tag::Initial, Tag::Name) if b.text.starts_with(&*a.text) => INITIAL,
+        (Tag::Name, Tag::Initial) if a.text.starts_with(&*b.text) => INITIAL,
         (Tag::Name | Tag::Common, Tag::Name | Tag::Common) => words(a, b),
         _ => 0.0,
     }
@@ -37,6 +40,38 @@ fn is_word(token: &Token) -> bool {
 }
 
 fn words(a: &Token, b: &Token) -> f32 {
+    let similarity = whole_words(a, b);
+    if similarity > 0.0 {
+        return similarity;
+    }
+    let similarity = match (&a.stem, &b.stem) {
+        (Some(stem), None) => of_stem(stem, b),
+        (None, Some(stem)) => of_stem(stem, a),
+        _ => 0.0,
+    };
+    if similarity >= FLOOR { similarity } else { 0.0 }
+}
+
+/// `Abd al-Karim` is called Karim, too.
+fn of_stem(stem: &Token, word: &Token) -> f32 {
+    STEM * match (stem.known, word.known) {
+        _ if stem.text == word.text => 1.0,
+        (Some(one), Some(other)) => class_similarity(one, other),
+        _ if stem.skeleton == word.skeleton => same_skeleton(stem, word),
+        _ => 0.0,
+    }
+}
+
+fn same_skeleton(a: &Token, b: &Token) -> f32 {
+    if a.folded == b.folded {
+        return SAME_SOUND;
+    }
+    let bare = a.unvocalised || b.unvocalised;
+    let letters = if bare { a.skeleton.len() } else { a.skeleton.trim_start_matches('a').len() };
+    if letters >= 2 { SAME_SOUND - sound::vowel_distance(&a.folded, &b.folded, bare) } else { 0.0 }
+}
+
+fn whole_words(a: &Token, b: &Token) -> f32 {
     if let (Some(one), Some(other)) = (a.known, b.known) {
         // Two names that exist are not misspellings of one another.
         return class_similarity(one, other);
@@ -48,18 +83,16 @@ fn words(a: &Token, b: &Token) -> f32 {
     }
     let mut best: f32 = 0.0;
     if a.skeleton == b.skeleton {
-        if a.folded == b.folded {
-            return SAME_SOUND;
-        }
-        if a.skeleton.trim_start_matches('a').len() >= 2 {
-            let bare = a.unvocalised || b.unvocalised;
-            best = SAME_SOUND - sound::vowel_distance(&a.folded, &b.folded, bare);
-        }
+        best = same_skeleton(a, b);
+    }
+    // Someone left the vowels out.
+    if a.consonants == b.consonants && (*a.consonants == *a.text || *b.consonants == *b.text) && a.consonants.len() >= 2 {
+        best = best.max(WITHOUT_VOWELS);
     }
     let (shorter, longer) = if letters.0 <= letters.1 { (a, b) } else { (b, a) };
     if shorter.text.len() >= MIN_PREFIX && longer.text.starts_with(&*shorter.text) && shorter.known.is_none() {
         let share = shorter.text.len() as f32 / longer.text.len() as f32;
-        if share >= 0.4 {
+        if share >= 0.25 {
             best = best.max(0.66 + 0.3 * share);
         }
     }

@@ -1,7 +1,7 @@
 //! How a word sounds, coarsely: a spelling without the differences between transliterations, and its consonants.
 
 /// The word with what transliterations write differently made equal: `ou` and `oo` are `u`, `kh` is `h`, `sch` and
-/// `sh` are one letter, doubled letters are single. Vowels stay. ASCII in; letters, digits and `S` (sh), `C` (ch) out.
+/// `ch` are one letter, doubled letters are single. Vowels stay. ASCII in; letters, digits and `S` (sh, ch) out.
 pub(crate) fn fold(word: &str) -> String {
     let word = with_usual_ending(word);
     let bytes = word.as_bytes();
@@ -61,9 +61,10 @@ fn sound_at(word: &[u8], at: usize) -> (&'static [u8], usize) {
         (b's', b'h', b'c', b'h') | (b's', b't', b'c', b'h') => (b"S", 4),
         (b's', b'c', b'h', _) => (b"S", 3),
         (b's', b'h', ..) => (b"S", 2),
-        (b't', b's', b'c', b'h') => (b"C", 4),
-        (b't', b'c', b'h', _) => (b"C", 3),
-        (b'c', b'h', ..) | (b'c', b'z', ..) => (b"C", 2),
+        (b't', b's', b'c', b'h') => (b"S", 4),
+        (b't', b'c', b'h', _) => (b"S", 3),
+        // French writes ch where English writes sh.
+        (b'c', b'h', ..) | (b'c', b'z', ..) => (b"S", 2),
         (b'd', b'z', b'h', _) => (b"j", 3),
         (b'd', b'j', ..) | (b'z', b'h', ..) => (b"j", 2),
         (b'k', b'h', ..) => (b"h", 2),
@@ -81,6 +82,7 @@ fn sound_at(word: &[u8], at: usize) -> (&'static [u8], usize) {
         // Slavic and German j after a vowel or at the end is the i of other languages.
         (b'j', b' ', ..) if is_vowel(before) || before == b'y' => (b"i", 1),
         (b'j', next, ..) if is_vowel(before) && !is_vowel(next) => (b"i", 1),
+        (b'o', b'u', b'a' | b'e' | b'i' | b'y', _) => (b"v", 2),
         (b'o', b'u', ..) | (b'o', b'o', ..) => (b"u", 2),
         (b'e', b'e', ..) => (b"i", 2),
         (b'i', b'e' | b'y' | b'j' | b'i', ..) => (b"i", 2),
@@ -125,6 +127,11 @@ pub(crate) fn skeleton(folded: &str) -> String {
     skeleton
 }
 
+/// A word without its vowels, its first letter kept: what is left of it where someone leaves vowels out.
+pub(crate) fn consonants(word: &str) -> String {
+    word.char_indices().filter(|(at, letter)| *at == 0 || !is_vowel(*letter as u8)).map(|(_, letter)| letter).collect()
+}
+
 /// How far the vowels of two folded words with the same skeleton are apart; 0 for the same vowels.
 ///
 /// `bare` says that one of the two comes from a script without short vowels: what it lacks then says nothing.
@@ -133,13 +140,17 @@ pub(crate) fn vowel_distance(one: &str, other: &str, bare: bool) -> f32 {
     let (mut one, mut other) = (one.as_bytes(), other.as_bytes());
     let bare = bare || is_without_vowels(one) || is_without_vowels(other);
     let mut first = true;
+    let (mut lacks_one, mut lacks_other) = (false, false);
     loop {
         let (left, right) = (vowels(one), vowels(other));
         distance += gap_distance(left, right, bare, first);
         first = false;
+        lacks_one |= left.is_empty() && !right.is_empty();
+        lacks_other |= right.is_empty() && !left.is_empty();
         // The consonants agree, so both end together.
         let (Some(next_one), Some(next_other)) = (one.get(left.len() + 1..), other.get(right.len() + 1..)) else {
-            return distance;
+            // Who drops vowels drops them on one side.
+            return if lacks_one && lacks_other && !bare { distance + 0.1 } else { distance };
         };
         (one, other) = (next_one, next_other);
     }

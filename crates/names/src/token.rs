@@ -33,7 +33,11 @@ pub struct Token {
     pub(crate) folded: Box<str>,
     pub(crate) skeleton: Box<str>,
     pub(crate) unvocalised: bool,
+    /// `text` without vowels but the first letter.
+    pub(crate) consonants: Box<str>,
     pub(crate) known: Option<&'static Known>,
+    /// Of `abdkarim` the token `karim`.
+    pub(crate) stem: Option<Box<Token>>,
 }
 
 /// Longer texts are not names.
@@ -59,6 +63,8 @@ impl Token {
             folded: folded.into(),
             skeleton: skeleton.into(),
             unvocalised: false,
+            consonants: sound::consonants(text).into(),
+            stem: None,
             known: if tag == Tag::Name { lexicon::known(text) } else { None },
         }
     }
@@ -66,7 +72,12 @@ impl Token {
     fn name(word: &Word, kind: NameKind) -> Self {
         let mut token = Self::new(&word.text, Tag::Name, 1.0);
         token.unvocalised = word.unvocalised;
+        if let Some(stem) = word.text.strip_prefix("abd").filter(|stem| stem.len() >= 3 && *stem != "ullah") {
+            let stem = Self::new(stem, Tag::Name, 1.0);
+            token.stem = Some(Box::new(Self { unvocalised: word.unvocalised, ..stem }));
+        }
         token.weight = match (token.known, word.text.len()) {
+            // The servant of a name is as frequent as the name.
             (Some(known), _) if known.frequent && kind != NameKind::Organisation => WEIGHT_FREQUENT,
             (Some(_), _) => WEIGHT_KNOWN,
             (None, 0..=2) => 0.5,
@@ -74,6 +85,12 @@ impl Token {
             (None, _) => 1.0,
         };
         token
+    }
+
+    /// The token and, of a compound, what it is a compound of.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &Self> {
+        let is_word = matches!(self.tag, Tag::Name | Tag::Common);
+        is_word.then_some(self).into_iter().chain(self.stem.as_deref())
     }
 
     /// Normalised, in ASCII; of a legal form its class.
@@ -106,7 +123,12 @@ pub(crate) fn parse(text: &str, kind: NameKind) -> Result<Name, NameError> {
     if text.len() > 4 * MAX_CHARACTERS || text.chars().count() > MAX_CHARACTERS {
         return Err(NameError::TooLong);
     }
-    let mut words = script::words(text, kind == NameKind::Person);
+    // `FAMILY, Given` is turned round, so that a compound that the comma cut is whole again.
+    let turned = match text.split_once(',') {
+        Some((family, given)) if kind == NameKind::Person && !given.contains(',') => Some(format!("{given} {family}")),
+        _ => None,
+    };
+    let mut words = script::words(turned.as_deref().unwrap_or(text), kind == NameKind::Person);
     if words.is_empty() {
         return Err(NameError::Empty);
     }
@@ -158,7 +180,7 @@ fn join_dotted_forms(words: &mut Vec<Word>, kind: NameKind) {
     }
 }
 
-const SERVANT: &[&str] = &["abd", "abdul", "abdel", "abdal", "abdol", "abdoul", "abdur", "abdus", "abdu", "abdou", "abdil", "abdi"];
+const SERVANT: &[&str] = &["abd", "abdl", "abdr", "abdal", "abdul", "abdel", "abdal", "abdol", "abdoul", "abdur", "abdus", "abdu", "abdou", "abdil", "abdi"];
 const ARTICLE: &[&str] = &["al", "el", "ul", "il", "ol", "ur", "ar", "er", "us", "as", "es", "ad", "ed", "ud", "an", "en", "un", "az", "ez", "uz", "ash", "esh", "oul"];
 
 /// Arabic names of several words that other spellings write as one: `Abd al-Rahman`, `Nur ad-Din`, `Nasr Allah`.
@@ -201,7 +223,7 @@ fn join_compounds(words: &mut Vec<Word>) {
 
 fn servant_of(rest: &str) -> String {
     match rest {
-        "allah" | "llah" | "lah" | "alla" | "ullah" => "abdullah".to_owned(),
+        "allah" | "llah" | "lah" | "alla" | "ullah" | "llh" | "lh" => "abdullah".to_owned(),
         _ => format!("abd{rest}"),
     }
 }
@@ -219,12 +241,11 @@ fn usual_compound(word: &str) -> Option<String> {
         let vowels = bytes.iter().take_while(|letter| sound::is_vowel(**letter)).count();
         let consonant = |at: usize| bytes.get(at).is_some_and(|letter| !sound::is_vowel(*letter));
         // The article's l, or the sun letter that it became.
-        let article = vowels > 0
-            && consonant(vowels)
+        let article = consonant(vowels)
             && consonant(vowels + 1)
             && (bytes[vowels] == b'l' || bytes[vowels] == bytes[vowels + 1]);
         let name = rest.get(vowels + usize::from(article)..)?;
-        return (vowels > 0 && name.len() >= 3).then(|| servant_of(name));
+        return (name.len() < rest.len() && name.len() >= 3).then(|| servant_of(name));
     }
     for ending in ["in", "een", "ine"] {
         let Some(stem) = word.strip_suffix(ending) else { continue };
@@ -270,8 +291,12 @@ fn tag(word: &Word, at: usize, count: usize, kind: NameKind) -> Token {
             _ => {}
         }
     }
-    if single {
+    // Two letters at the end are what a field's width left of a word.
+    if single || (text.len() == 2 && last && count > 2 && lexicon::known(text).is_none()) {
         return Token::new(text, Tag::Initial, 0.25);
+    }
+    if SERVANT.contains(&text) && text.len() > 3 || text == "abd" {
+        return Token::new(text, Tag::Particle, 0.15);
     }
     Token::name(word, kind)
 }

@@ -2,8 +2,8 @@
 //!
 //! The search loses nothing: `similarity` is above zero only for tokens that share one of the keys below, and each
 //! key is looked up. Equal text shares the text; a class of names its number; equal sound and unequal vowels the
-//! skeleton; up to two edits a string that both reach by as many deletions; a truncation the prefix; an initial the
-//! first letter.
+//! skeleton; left-out vowels the consonants; up to two edits a string that both reach by as many deletions; a
+//! truncation and an initial the prefix; a compound of `abd` the skeleton or the class of what follows.
 
 use rustc_hash::FxHashMap;
 
@@ -17,6 +17,7 @@ pub struct Vocabulary {
     /// Sorted by text, so that a prefix is a range.
     tokens: Vec<Token>,
     by_skeleton: FxHashMap<Box<str>, Vec<u32>>,
+    by_consonants: FxHashMap<Box<str>, Vec<u32>>,
     by_class: FxHashMap<u16, Vec<u32>>,
     deletions: Deletions,
 }
@@ -54,13 +55,16 @@ impl VocabularyBuilder {
         numbered.sort_by_key(|(number, _)| *number);
         let tokens: Vec<Token> = numbered.into_iter().map(|(_, token)| token).collect();
         let mut vocabulary =
-            Vocabulary { deletions: Deletions::of(&tokens), by_skeleton: FxHashMap::default(), by_class: FxHashMap::default(), tokens };
+            Vocabulary { deletions: Deletions::of(&tokens), by_skeleton: FxHashMap::default(), by_consonants: FxHashMap::default(), by_class: FxHashMap::default(), tokens };
         for (number, token) in vocabulary.tokens.iter().enumerate() {
             if matches!(token.tag, Tag::Name | Tag::Common) {
-                vocabulary.by_skeleton.entry(token.skeleton.clone()).or_default().push(number as u32);
+                vocabulary.by_consonants.entry(token.consonants.clone()).or_default().push(number as u32);
             }
-            for (class, _) in token.known.iter().flat_map(|known| &known.classes) {
-                vocabulary.by_class.entry(*class).or_default().push(number as u32);
+            for part in token.parts() {
+                vocabulary.by_skeleton.entry(part.skeleton.clone()).or_default().push(number as u32);
+                for (class, _) in part.known.iter().flat_map(|known| &known.classes) {
+                    vocabulary.by_class.entry(*class).or_default().push(number as u32);
+                }
             }
         }
         (vocabulary, finals)
@@ -94,15 +98,22 @@ impl Vocabulary {
         match token.tag {
             Tag::Initial => candidates.extend(self.prefixed(&token.text)),
             Tag::Name | Tag::Common => {
-                candidates.extend(self.by_skeleton.get(&token.skeleton).into_iter().flatten());
-                for (class, _) in token.known.iter().flat_map(|known| &known.classes) {
-                    candidates.extend(self.by_class.get(class).into_iter().flatten());
+                for part in token.parts() {
+                    candidates.extend(self.by_skeleton.get(&part.skeleton).into_iter().flatten());
+                    for (class, _) in part.known.iter().flat_map(|known| &known.classes) {
+                        candidates.extend(self.by_class.get(class).into_iter().flatten());
+                    }
+                }
+                if *token.consonants == *token.text {
+                    candidates.extend(self.by_consonants.get(&token.consonants).into_iter().flatten());
+                } else {
+                    candidates.extend(self.range(|text| text < &*token.consonants, |text| *text == *token.consonants));
                 }
                 self.deletions.visit(&token.text, |number| candidates.push(number));
                 if token.known.is_none() && token.text.len() >= MIN_PREFIX {
                     candidates.extend(self.prefixed(&token.text));
                 }
-                for length in (MIN_PREFIX..token.text.len()).chain([1]) {
+                for length in (1..token.text.len()).chain([1]) {
                     let prefix = token.text.get(..length).unwrap_or(&token.text);
                     candidates.extend(self.range(|text| text < prefix, |text| text == prefix));
                 }

@@ -17,6 +17,19 @@ pub(crate) fn plain(character: char) -> char {
     }
 }
 
+/// The text with the letters that Arabs read as d and Persians and Turks as z changed for one another.
+pub(super) fn other_letters(text: &str) -> Option<String> {
+    let other: String = text
+        .chars()
+        .map(|letter| match letter {
+            'ض' => 'ز',
+            'ظ' => 'ض',
+            other => other,
+        })
+        .collect();
+    (other != text).then_some(other)
+}
+
 pub(super) fn transliterate(run: &[char], found: &mut Vec<Word>) {
     let word: String = run.iter().copied().map(plain).filter(|character| *character != 'ء').collect();
     if word.is_empty() {
@@ -85,7 +98,7 @@ fn push_letters(word: &str, found: &mut Vec<Word>) {
             'م' => "m",
             'ن' | 'ں' => "n",
             // A consonant at the start of a syllable, else the long vowel.
-            'و' if at == 0 || matches!(next, Some('ا' | 'ي')) => "w",
+            'و' if at == 0 || matches!(next, Some('ا' | 'ي')) || letters[at - 1] == 'ا' => "w",
             'و' => "u",
             'ي' if at == 0 || matches!(next, Some('ا' | 'و')) => "y",
             'ي' => "i",

@@ -1,20 +1,23 @@
-//! Greek: ELOT 743 / ISO 843, with the digraphs read as they sound.
+//! Greek: ELOT 743 / ISO 843, with the digraphs read as they sound; names of other languages spell b, d, g, j with
+//! two letters anywhere, and h with chi.
 
-pub(super) fn transliterate(word: &[char], into: &mut String) {
+pub(super) fn transliterate(word: &[char], foreign: bool, into: &mut String) {
     let plain: Vec<char> = word.iter().map(|character| unaccented(*character)).collect();
     let mut at = 0;
     while at < plain.len() {
         let next = plain.get(at + 1).copied().unwrap_or(' ');
         let voiced = matches!(plain.get(at + 2), Some('α' | 'ε' | 'η' | 'ι' | 'ο' | 'υ' | 'ω' | 'β' | 'γ' | 'δ' | 'ζ' | 'λ' | 'μ' | 'ν' | 'ρ'));
         let (latin, length) = match (plain[at], next) {
+            ('ο', 'υ') if foreign && matches!(plain.get(at + 2), Some('α' | 'ε' | 'ι')) => ("w", 2),
             ('ο', 'υ') => ("ou", 2),
             ('α', 'υ') => (if voiced { "av" } else { "af" }, 2),
             ('ε', 'υ') => (if voiced { "ev" } else { "ef" }, 2),
-            ('μ', 'π') if at == 0 => ("b", 2),
-            ('ν', 'τ') if at == 0 => ("d", 2),
-            ('γ', 'κ') if at == 0 => ("g", 2),
+            ('μ', 'π') if at == 0 || foreign => ("b", 2),
+            ('ν', 'τ') if at == 0 || foreign => ("d", 2),
+            ('γ', 'κ') if at == 0 || foreign => ("g", 2),
             ('γ', 'γ') => ("ng", 2),
             ('γ', 'χ') => ("nch", 2),
+            ('τ', 'ζ') if foreign => ("j", 2),
             ('τ', 'ζ') => ("tz", 2),
             ('α', _) => ("a", 1),
             ('β', _) => ("v", 1),
@@ -36,6 +39,7 @@ pub(super) fn transliterate(word: &[char], into: &mut String) {
             ('τ', _) => ("t", 1),
             ('υ', _) => ("y", 1),
             ('φ', _) => ("f", 1),
+            ('χ', _) if foreign => ("h", 1),
             ('χ', _) => ("ch", 1),
             ('ψ', _) => ("ps", 1),
             (other, _) => {
@@ -46,6 +50,20 @@ pub(super) fn transliterate(word: &[char], into: &mut String) {
         into.push_str(latin);
         at += length;
     }
+}
+
+/// A text with its Greek words read as foreign names.
+pub(super) fn foreign(text: &str) -> String {
+    let mut latin = String::new();
+    let characters: Vec<char> = text.chars().collect();
+    for run in characters.chunk_by(|one, other| super::is_greek(*one) == super::is_greek(*other)) {
+        if super::is_greek(run[0]) {
+            transliterate(run, true, &mut latin);
+        } else {
+            latin.extend(run);
+        }
+    }
+    latin
 }
 
 /// Lower case without tonos and dialytika (monotonic; polytonic letters decompose to these first).

@@ -1,4 +1,4 @@
-//! Han by pinyin and Hangul by the Revised Romanisation: the family name first, the given name's syllables as one word.
+//! Han by pinyin: the family name first, the given name's syllables as one word.
 
 use crate::lexicon;
 
@@ -6,7 +6,7 @@ use super::Word;
 
 pub(super) fn transliterate(run: &[char], person: bool, found: &mut Vec<Word>) {
     if person && run.len() <= 4 {
-        return syllables(run, true, found);
+        return syllables(run, found);
     }
     // A company: its known words are translated, what lies between is its proper name.
     let mut proper = String::new();
@@ -25,11 +25,10 @@ pub(super) fn transliterate(run: &[char], person: bool, found: &mut Vec<Word>) {
 }
 
 /// A person's name, one syllable a character.
-pub(super) fn syllables(run: &[char], person: bool, found: &mut Vec<Word>) {
+fn syllables(run: &[char], found: &mut Vec<Word>) {
     let family = match run.len() {
-        2..=4 if person => {
-            if run.len() > 2 && lexicon::is_compound_family_name(run[0], run[1]) { 2 } else { 1 }
-        }
+        3..=4 if lexicon::is_compound_family_name(run[0], run[1]) => 2,
+        2..=4 => 1,
         _ => 0,
     };
     let mut text = String::new();

@@ -8,6 +8,7 @@ mod confusable;
 mod cyrillic;
 mod greek;
 mod han;
+mod hangul;
 
 pub(crate) use arabic::plain as arabic_plain;
 use unicode_normalization::UnicodeNormalization;
@@ -55,6 +56,10 @@ fn script_of(character: char) -> Script {
     }
 }
 
+fn is_greek(character: char) -> bool {
+    script_of(character) == Script::Greek
+}
+
 /// Format characters, variation selectors and the marks that scripts with letters of their own put over or under
 /// them (accents, Arabic and Hebrew vowel points): they carry no difference between names.
 fn is_dropped(character: char) -> bool {
@@ -69,6 +74,23 @@ fn is_dropped(character: char) -> bool {
 fn is_apostrophe(character: char) -> bool {
     matches!(character, '\'' | '’' | '‘' | '`' | '´' | '‛' | '′' | '″' | '＇' | '·')
         || matches!(character as u32, 0x2B0..=0x2FF)
+}
+
+/// The text as another reader of its script would write it, where that differs: Greek that spells a foreign name,
+/// Korean as the North writes it, Arabic letters that some read as z and others as d.
+pub(crate) fn other_reading(text: &str) -> Option<String> {
+    let has = |script| text.chars().any(|character| script_of(character) == script);
+    if text.is_ascii() {
+        None
+    } else if has(Script::Greek) {
+        Some(greek::foreign(&text.nfc().collect::<String>()))
+    } else if has(Script::Hangul) {
+        Some(hangul::northern(&text.nfc().collect::<String>()))
+    } else if has(Script::Arabic) {
+        arabic::other_letters(text)
+    } else {
+        None
+    }
 }
 
 /// The words of a text.
@@ -167,7 +189,7 @@ fn push_word(word: &mut Vec<char>, ukrainian: bool, person: bool, found: &mut Ve
                 }
             }
             Script::Cyrillic => cyrillic::transliterate(run, ukrainian, &mut latin),
-            Script::Greek => greek::transliterate(run, &mut latin),
+            Script::Greek => greek::transliterate(run, false, &mut latin),
             Script::Hebrew => {
                 flush(&mut latin, found);
                 for &character in run {
@@ -187,7 +209,7 @@ fn push_word(word: &mut Vec<char>, ukrainian: bool, person: bool, found: &mut Ve
             }
             Script::Hangul => {
                 flush(&mut latin, found);
-                han::syllables(run, person, found);
+                hangul::transliterate(run, person, found);
             }
         }
         start = end;

@@ -62,12 +62,17 @@ pub fn make(records: &[Record]) -> Vec<Case> {
         let mut random = Random::new(hasher.finish());
         let Some(name) = latin_name(record) else { continue };
         variations(record, name, &mut random, &mut cases);
-        for variant in record.names.iter().filter(|variant| !is_latin(&variant.whole)) {
+        // The UN gives the name in its own script second.
+        let own_script =
+            record.names.get(1).filter(|variant| record.kind == Kind::Person && !is_latin(&variant.whole));
+        if let Some(variant) = own_script {
             if let Some(class) = script_class(&variant.whole) {
                 push(&mut cases, class, record, name, &variant.whole, true, &mut random);
             }
         }
-        for variant in record.names.iter().filter(|v| v.strength == NameStrength::Strong && is_latin(&v.whole)) {
+        for variant in
+            record.names.iter().filter(|v| v.strength == NameStrength::Strong && is_latin(&v.whole))
+        {
             if random.one_in(4) && shares_a_word(name, &variant.whole) {
                 push(&mut cases, "alias of the list", record, name, &variant.whole, true, &mut random);
             }
@@ -78,7 +83,8 @@ pub fn make(records: &[Record]) -> Vec<Case> {
 }
 
 fn shares_a_word(one: &str, other: &str) -> bool {
-    let words = |text: &str| -> Vec<String> { text.to_lowercase().split_whitespace().map(str::to_owned).collect() };
+    let words =
+        |text: &str| -> Vec<String> { text.to_lowercase().split_whitespace().map(str::to_owned).collect() };
     let other = words(other);
     words(one).iter().filter(|word| other.contains(word)).count() * 2 >= other.len().max(2)
 }
@@ -100,7 +106,15 @@ fn script_class(text: &str) -> Option<&'static str> {
     }
 }
 
-fn push(cases: &mut Vec<Case>, class: &'static str, record: &Record, name: &str, query: &str, same: bool, random: &mut Random) {
+fn push(
+    cases: &mut Vec<Case>,
+    class: &'static str,
+    record: &Record,
+    name: &str,
+    query: &str,
+    same: bool,
+    random: &mut Random,
+) {
     let target = target_of(record, name);
     let mut person = Person { name: Some(query.to_owned()), ..target.clone() };
     // What a client base knows: often no date, sometimes the year.
@@ -133,16 +147,41 @@ fn variations(record: &Record, name: &str, random: &mut Random, cases: &mut Vec<
     add("case, accents, marks", random.one_in(2).then(|| accents(name, random)), true, random);
     add("dropped vowels", random.one_in(2).then(|| dropped_vowels(&words, random)), true, random);
     add("one typing error", random.one_in(2).then(|| typing_errors(name, 1, random)), true, random);
-    add("two typing errors", (random.one_in(2) && name.len() >= 10).then(|| typing_errors(name, 2, random)), true, random);
+    add(
+        "two typing errors",
+        (random.one_in(2) && name.len() >= 10).then(|| typing_errors(name, 2, random)),
+        true,
+        random,
+    );
     add("truncation", random.one_in(2).then(|| truncation(&words, random)).flatten(), true, random);
-    add("joined and split", random.one_in(2).then(|| joined_or_split(&words, random)).flatten(), true, random);
+    add(
+        "joined and split",
+        random.one_in(2).then(|| joined_or_split(&words, random)).flatten(),
+        true,
+        random,
+    );
     if person && words.len() >= 2 {
         add("initials", random.one_in(2).then(|| initials(&words, random)).flatten(), true, random);
         add("order", random.one_in(2).then(|| other_order(&words, random)), true, random);
         add("nickname", nickname(&words), true, random);
-        add("maiden name", (record.gender == Some(Gender::Female) || random.one_in(12)).then(|| maiden(&words, random)), true, random);
+        add(
+            "maiden name",
+            (record.gender == Some(Gender::Female) || random.one_in(12)).then(|| maiden(&words, random)),
+            true,
+            random,
+        );
         add("Latin transliteration", random.one_in(2).then(|| other_romanisation(name)), true, random);
-        add("title", random.one_in(6).then(|| format!("{} {name}", random.pick(&["Mr.", "Dr", "Sheikh", "Haji", "General", "Mullah", "Prof."]))), true, random);
+        add(
+            "title",
+            random.one_in(6).then(|| {
+                format!(
+                    "{} {name}",
+                    random.pick(&["Mr.", "Dr", "Sheikh", "Haji", "General", "Mullah", "Prof."])
+                )
+            }),
+            true,
+            random,
+        );
         if let Some(greek) = random.one_in(6).then(|| in_greek(&words)).flatten() {
             add("Greek", Some(greek), true, random);
         }
@@ -157,7 +196,12 @@ fn variations(record: &Record, name: &str, random: &mut Random, cases: &mut Vec<
     } else if !person {
         add("legal form", random.one_in(2).then(|| other_legal_form(&words, random)), true, random);
         add("company words", random.one_in(3).then(|| company_words(name, random)), true, random);
-        add("other company", random.one_in(2).then(|| other_company(&words, random)).flatten(), false, random);
+        add(
+            "other company",
+            random.one_in(2).then(|| other_company(&words, random)).flatten(),
+            false,
+            random,
+        );
         number(record, name, random, cases);
     }
     if random.one_in(3) {
@@ -225,7 +269,8 @@ fn truncation(words: &[&str], random: &mut Random) -> Option<String> {
         let keep = whole.chars().count() * 3 / 4 + random.below(3);
         return (words.len() > 1).then(|| whole.chars().take(keep).collect::<String>().trim().to_owned());
     }
-    let at = (0..words.len()).filter(|at| words[*at].chars().count() >= 6).max_by_key(|at| words[*at].len())?;
+    let at =
+        (0..words.len()).filter(|at| words[*at].chars().count() >= 6).max_by_key(|at| words[*at].len())?;
     let cut: String = words[at].chars().take(words[at].chars().count() * 2 / 3).collect();
     let mut words = words.to_vec();
     words[at] = &cut;
@@ -233,7 +278,11 @@ fn truncation(words: &[&str], random: &mut Random) -> Option<String> {
 }
 
 fn initials(words: &[&str], random: &mut Random) -> Option<String> {
-    let initial = |word: &str| word.chars().next().map(|letter| if random_dot(word) { format!("{letter}.") } else { letter.to_string() });
+    let initial = |word: &str| {
+        word.chars()
+            .next()
+            .map(|letter| if random_dot(word) { format!("{letter}.") } else { letter.to_string() })
+    };
     let mut parts: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
     // Given names first or last.
     let at = if random.one_in(4) { words.len() - 1 } else { 0 };
@@ -289,9 +338,26 @@ fn maiden(words: &[&str], random: &mut Random) -> String {
 fn other_romanisation(name: &str) -> String {
     let mut text = name.to_lowercase();
     for (from, to) in [
-        ("sh", "ch"), ("oo", "ou"), ("ee", "i"), ("kh", "h"), ("q", "k"), ("dh", "d"), ("iy", "y"), ("yev", "ev"), ("zh", "j"), ("ov ", "off "),
-        ("uddin", "eddine"), ("abdul", "abdel"), ("muhammad", "mohamed"), ("mohammed", "muhammad"), ("hussein", "husayn"), ("yusuf", "youssef"),
-        ("ahmad", "ahmed"), ("sergei", "serguei"), ("w", "v"), ("ei ", "ey "),
+        ("sh", "ch"),
+        ("oo", "ou"),
+        ("ee", "i"),
+        ("kh", "h"),
+        ("q", "k"),
+        ("dh", "d"),
+        ("iy", "y"),
+        ("yev", "ev"),
+        ("zh", "j"),
+        ("ov ", "off "),
+        ("uddin", "eddine"),
+        ("abdul", "abdel"),
+        ("muhammad", "mohamed"),
+        ("mohammed", "muhammad"),
+        ("hussein", "husayn"),
+        ("yusuf", "youssef"),
+        ("ahmad", "ahmed"),
+        ("sergei", "serguei"),
+        ("w", "v"),
+        ("ei ", "ey "),
     ] {
         if text.contains(from) && !text.contains("tch") {
             text = text.replacen(from, to, 1);
@@ -307,10 +373,41 @@ fn in_greek(words: &[&str]) -> Option<String> {
     words.iter().all(|word| word.chars().all(|c| c.is_ascii_alphabetic())).then(|| {
         let mut text = words.join(" ").to_lowercase();
         for (from, to) in [
-            ("mp", "μπ"), ("nt", "ντ"), ("th", "θ"), ("ch", "χ"), ("kh", "χ"), ("ph", "φ"), ("ps", "ψ"), ("ou", "ου"), ("sh", "σ"), ("a", "α"), ("b", "μπ"),
-            ("c", "κ"), ("d", "ντ"), ("e", "ε"), ("f", "φ"), ("g", "γκ"), ("h", "χ"), ("i", "ι"), ("j", "τζ"), ("k", "κ"), ("l", "λ"), ("m", "μ"),
-            ("n", "ν"), ("o", "ο"), ("p", "π"), ("q", "κ"), ("r", "ρ"), ("s", "σ"), ("t", "τ"), ("u", "ου"), ("v", "β"), ("w", "ου"), ("x", "ξ"),
-            ("y", "ι"), ("z", "ζ"),
+            ("mp", "μπ"),
+            ("nt", "ντ"),
+            ("th", "θ"),
+            ("ch", "χ"),
+            ("kh", "χ"),
+            ("ph", "φ"),
+            ("ps", "ψ"),
+            ("ou", "ου"),
+            ("sh", "σ"),
+            ("a", "α"),
+            ("b", "μπ"),
+            ("c", "κ"),
+            ("d", "ντ"),
+            ("e", "ε"),
+            ("f", "φ"),
+            ("g", "γκ"),
+            ("h", "χ"),
+            ("i", "ι"),
+            ("j", "τζ"),
+            ("k", "κ"),
+            ("l", "λ"),
+            ("m", "μ"),
+            ("n", "ν"),
+            ("o", "ο"),
+            ("p", "π"),
+            ("q", "κ"),
+            ("r", "ρ"),
+            ("s", "σ"),
+            ("t", "τ"),
+            ("u", "ου"),
+            ("v", "β"),
+            ("w", "ου"),
+            ("x", "ξ"),
+            ("y", "ι"),
+            ("z", "ζ"),
         ] {
             text = text.replace(from, to);
         }
@@ -321,10 +418,47 @@ fn in_greek(words: &[&str]) -> Option<String> {
 fn in_cyrillic(name: &str) -> String {
     let mut text = name.to_lowercase();
     for (from, to) in [
-        ("shch", "щ"), ("sh", "ш"), ("ch", "ч"), ("zh", "ж"), ("kh", "х"), ("ts", "ц"), ("yu", "ю"), ("ya", "я"), ("yo", "ё"), ("ye", "е"), ("iy", "ий"),
-        ("oo", "у"), ("ou", "у"), ("ph", "ф"), ("th", "т"), ("a", "а"), ("b", "б"), ("c", "к"), ("d", "д"), ("e", "е"), ("f", "ф"), ("g", "г"),
-        ("h", "х"), ("i", "и"), ("j", "дж"), ("k", "к"), ("l", "л"), ("m", "м"), ("n", "н"), ("o", "о"), ("p", "п"), ("q", "к"), ("r", "р"),
-        ("s", "с"), ("t", "т"), ("u", "у"), ("v", "в"), ("w", "в"), ("x", "кс"), ("y", "й"), ("z", "з"),
+        ("shch", "щ"),
+        ("sh", "ш"),
+        ("ch", "ч"),
+        ("zh", "ж"),
+        ("kh", "х"),
+        ("ts", "ц"),
+        ("yu", "ю"),
+        ("ya", "я"),
+        ("yo", "ё"),
+        ("ye", "е"),
+        ("iy", "ий"),
+        ("oo", "у"),
+        ("ou", "у"),
+        ("ph", "ф"),
+        ("th", "т"),
+        ("a", "а"),
+        ("b", "б"),
+        ("c", "к"),
+        ("d", "д"),
+        ("e", "е"),
+        ("f", "ф"),
+        ("g", "г"),
+        ("h", "х"),
+        ("i", "и"),
+        ("j", "дж"),
+        ("k", "к"),
+        ("l", "л"),
+        ("m", "м"),
+        ("n", "н"),
+        ("o", "о"),
+        ("p", "п"),
+        ("q", "к"),
+        ("r", "р"),
+        ("s", "с"),
+        ("t", "т"),
+        ("u", "у"),
+        ("v", "в"),
+        ("w", "в"),
+        ("x", "кс"),
+        ("y", "й"),
+        ("z", "з"),
     ] {
         text = text.replace(from, to);
     }
@@ -333,20 +467,35 @@ fn in_cyrillic(name: &str) -> String {
 
 fn sibling(words: &[&str], random: &mut Random) -> String {
     let mut words = words.to_vec();
-    let given = COMMON.iter().find(|(given, family)| given.iter().chain(*family).any(|name| name.eq_ignore_ascii_case(words[0])));
+    let given = COMMON
+        .iter()
+        .find(|(given, family)| given.iter().chain(*family).any(|name| name.eq_ignore_ascii_case(words[0])));
     let (names, _) = given.copied().unwrap_or(COMMON[random.below(COMMON.len())]);
     let other = names[random.below(names.len())];
-    words[0] = if other.eq_ignore_ascii_case(words[0]) { names[(random.below(names.len() - 1) + 1) % names.len()] } else { other };
+    words[0] = if other.eq_ignore_ascii_case(words[0]) {
+        names[(random.below(names.len() - 1) + 1) % names.len()]
+    } else {
+        other
+    };
     words.join(" ")
 }
 
 fn some_words(words: &[&str], random: &mut Random) -> String {
     let dropped = 1 + random.below(words.len() - 2);
-    words.iter().enumerate().filter(|(at, _)| *at != dropped).map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
+    words
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| *at != dropped)
+        .map(|(_, word)| *word)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn other_birth(record: &Record, name: &str, random: &mut Random, cases: &mut Vec<Case>) {
-    let Some(birth) = record.births.first().copied().filter(|birth| birth.day.is_some() && !birth.circa) else { return };
+    let Some(birth) = record.births.first().copied().filter(|birth| birth.day.is_some() && !birth.circa)
+    else {
+        return;
+    };
     let target = target_of(record, name);
     let Some((year, day)) = birth.year.zip(birth.day) else { return };
     let other = match random.below(3) {
@@ -355,11 +504,37 @@ fn other_birth(record: &Record, name: &str, random: &mut Random, cases: &mut Vec
         _ => BirthDate { day: Some(if day % 10 < 8 && day < 28 { day + 1 } else { day - 1 }), ..birth },
     };
     let query = Person { birth: Some(other), ..target.clone() };
-    cases.push(Case { class: "one digit of the birth date", query, target, same: false, held_out: is_held_out(&record.id) });
+    cases.push(Case {
+        class: "one digit of the birth date",
+        query,
+        target,
+        same: false,
+        held_out: is_held_out(&record.id),
+    });
 }
 
 fn other_legal_form(words: &[&str], random: &mut Random) -> String {
-    const FORMS: &[&str] = &["llc", "l.l.c.", "ltd", "ltd.", "limited", "inc", "inc.", "corp", "corp.", "corporation", "co.", "co", "gmbh", "sarl", "s.a.", "ooo", "oao", "jsc", "company"];
+    const FORMS: &[&str] = &[
+        "llc",
+        "l.l.c.",
+        "ltd",
+        "ltd.",
+        "limited",
+        "inc",
+        "inc.",
+        "corp",
+        "corp.",
+        "corporation",
+        "co.",
+        "co",
+        "gmbh",
+        "sarl",
+        "s.a.",
+        "ooo",
+        "oao",
+        "jsc",
+        "company",
+    ];
     let rest: Vec<&str> = words
         .iter()
         .copied()
@@ -375,13 +550,36 @@ fn other_legal_form(words: &[&str], random: &mut Random) -> String {
 }
 
 fn company_words(name: &str, random: &mut Random) -> String {
-    format!("{name} {}", random.pick(&["Group", "Holding", "International", "Trading", "Company", "Corp", "General Trading LLC"]))
+    format!(
+        "{name} {}",
+        random.pick(&[
+            "Group",
+            "Holding",
+            "International",
+            "Trading",
+            "Company",
+            "Corp",
+            "General Trading LLC"
+        ])
+    )
 }
 
 /// The same line of business under another name.
 fn other_company(words: &[&str], random: &mut Random) -> Option<String> {
-    let common = ["company", "trading", "shipping", "bank", "group", "international", "industries", "holding", "general", "the"];
-    let at = words.iter().position(|word| word.len() > 3 && !common.contains(&word.to_lowercase().as_str()))?;
+    let common = [
+        "company",
+        "trading",
+        "shipping",
+        "bank",
+        "group",
+        "international",
+        "industries",
+        "holding",
+        "general",
+        "the",
+    ];
+    let at =
+        words.iter().position(|word| word.len() > 3 && !common.contains(&word.to_lowercase().as_str()))?;
     let mut words = words.to_vec();
     words[at] = random.pick(COMPANY.0);
     (words.len() > 1).then(|| words.join(" "))
@@ -395,7 +593,13 @@ fn number(record: &Record, name: &str, random: &mut Random, cases: &mut Vec<Case
     let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == ' ');
     let target = target_of(record, &format!("{name} {one}"));
     let query = Person { name: Some(format!("{name} {other}")), ..target.clone() };
-    cases.push(Case { class: "number in the name", query, target: target.clone(), same: false, held_out: is_held_out(&record.id) });
+    cases.push(Case {
+        class: "number in the name",
+        query,
+        target: target.clone(),
+        same: false,
+        held_out: is_held_out(&record.id),
+    });
     let query = Person { name: Some(format!("{name} No. {one}")), ..target.clone() };
     cases.push(Case { class: "same number", query, target, same: true, held_out: is_held_out(&record.id) });
 }
@@ -439,13 +643,23 @@ pub fn unlisted_person(random: &mut Random) -> Person {
 }
 
 fn by_hand(cases: &mut Vec<Case>) {
-    let person = |name: &str| Person { name: Some(name.to_owned()), kind: Some(PersonKind::Natural), ..Person::default() };
+    let person = |name: &str| Person {
+        name: Some(name.to_owned()),
+        kind: Some(PersonKind::Natural),
+        ..Person::default()
+    };
     for (class, pairs) in [("Han", HAN), ("Hangul", HANGUL)] {
         for (at, (native, latin)) in pairs.iter().enumerate() {
             let held_out = is_held_out(latin);
             cases.push(Case { class, query: person(native), target: person(latin), same: true, held_out });
             let (other, _) = pairs[(at + 7) % pairs.len()];
-            cases.push(Case { class: "other script, other name", query: person(other), target: person(latin), same: false, held_out });
+            cases.push(Case {
+                class: "other script, other name",
+                query: person(other),
+                target: person(latin),
+                same: false,
+                held_out,
+            });
         }
     }
 }

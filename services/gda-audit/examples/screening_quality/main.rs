@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use gda_audit::domain::record::Record;
-use gda_audit::domain::screening::{self, DEFAULT_THRESHOLD, Index, Person, Screener, Subject};
+use gda_audit::domain::screening::{self, DEFAULT_THRESHOLD, Index, Person, PersonKind, Screener, Subject};
 
 use crate::cases::Case;
 use crate::random::Random;
@@ -27,11 +27,15 @@ struct Tally {
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
-    let value = |flag: &str| arguments.iter().position(|a| a == flag).and_then(|at| arguments.get(at + 1)).cloned();
+    let value =
+        |flag: &str| arguments.iter().position(|a| a == flag).and_then(|at| arguments.get(at + 1)).cloned();
     let held_out = arguments.iter().any(|argument| argument == "--held-out");
     let threshold = value("--threshold").map_or(Ok(DEFAULT_THRESHOLD), |value| value.parse())?;
     let misses = value("--misses");
 
+    if let (Some(one), Some(other)) = (value("--pair"), arguments.last()) {
+        return pair(&one, other);
+    }
     let un = lists::read(&lists::UN)?;
     let ofac = lists::read(&lists::OFAC)?;
     let mut all = cases::make(&un);
@@ -41,7 +45,8 @@ fn main() -> Result<()> {
     let mut classes: BTreeMap<&str, Tally> = BTreeMap::new();
     let mut scored: Vec<(f32, bool)> = Vec::new();
     for case in &all {
-        let comparison = screening::compare(&Subject::of_person(&case.query)?, &Subject::of_person(&case.target)?);
+        let comparison =
+            screening::compare(&Subject::of_person(&case.query)?, &Subject::of_person(&case.target)?);
         scored.push((comparison.score, case.same));
         let found = comparison.score >= threshold;
         count(classes.entry(case.class).or_default(), case.same, found);
@@ -74,6 +79,29 @@ fn main() -> Result<()> {
     alerts("UN", &un, held_out, threshold, misses.as_deref() == Some("alerts"))
 }
 
+/// Two persons' names and how they compare.
+fn pair(one: &str, other: &str) -> Result<()> {
+    let person = |name: &str| Person {
+        name: Some(name.to_owned()),
+        kind: Some(PersonKind::Natural),
+        ..Person::default()
+    };
+    for name in [one, other] {
+        for reading in names::readings(name) {
+            let name = names::Name::parse(&reading, names::NameKind::Person)?;
+            let tokens = name
+                .tokens()
+                .iter()
+                .map(|token| format!("{} {:?} {}", token.text(), token.tag(), token.weight()));
+            println!("{reading}: {}", tokens.collect::<Vec<_>>().join(", "));
+        }
+    }
+    let comparison =
+        screening::compare(&Subject::of_person(&person(one))?, &Subject::of_person(&person(other))?);
+    println!("{:.1}", comparison.score);
+    Ok(())
+}
+
 fn count(tally: &mut Tally, same: bool, found: bool) {
     *match (same, found) {
         (true, true) => &mut tally.right_same,
@@ -94,7 +122,9 @@ fn summary(tally: &Tally) -> (f64, f64, f64) {
 }
 
 fn show(case: &Case, score: f32) {
-    let facts = |person: &Person| (person.name.clone().unwrap_or_default(), person.birth.and_then(|birth| birth.year));
+    let facts = |person: &Person| {
+        (person.name.clone().unwrap_or_default(), person.birth.and_then(|birth| birth.year))
+    };
     println!("{score:5.1} {:?} ~ {:?}", facts(&case.query), facts(&case.target));
 }
 
@@ -104,9 +134,14 @@ fn alerts(list: &str, records: &[Record], held_out: bool, threshold: f32, verbos
     let (mut variants, mut found) = (0, 0);
     let index = Index::build(records);
     let mut screener = Screener::new(&index);
-    for (number, record) in records.iter().enumerate().filter(|(_, r)| cases::is_held_out(&r.id) == held_out) {
+    for (number, record) in records.iter().enumerate().filter(|(_, r)| cases::is_held_out(&r.id) == held_out)
+    {
         for name in &record.names {
-            let person = Person { name: Some(name.whole.clone()), kind: Some(cases::kind_of(record)), ..Person::default() };
+            let person = Person {
+                name: Some(name.whole.clone()),
+                kind: Some(cases::kind_of(record)),
+                ..Person::default()
+            };
             let Ok(subject) = Subject::of_person(&person) else { continue };
             variants += 1;
             if screener.screen(&subject, threshold).iter().any(|hit| hit.record == number) {
@@ -116,7 +151,10 @@ fn alerts(list: &str, records: &[Record], held_out: bool, threshold: f32, verbos
             }
         }
     }
-    println!("\n{list}: {found} of {variants} listed names found ({:.4})", f64::from(found) / f64::from(variants));
+    println!(
+        "\n{list}: {found} of {variants} listed names found ({:.4})",
+        f64::from(found) / f64::from(variants)
+    );
     let mut random = Random::new(if held_out { 7 } else { 3 });
     let (count, mut alerting) = (20_000, 0);
     for _ in 0..count {
@@ -125,10 +163,16 @@ fn alerts(list: &str, records: &[Record], held_out: bool, threshold: f32, verbos
         if let Some(hit) = hits.first() {
             alerting += 1;
             if verbose && alerting <= 60 {
-                println!("alert {:.1}: {:?} ~ {}", hit.comparison.score, person.name, hit.comparison.applied_scores[0].record_value);
+                println!(
+                    "alert {:.1}: {:?} ~ {}",
+                    hit.comparison.score, person.name, hit.comparison.applied_scores[0].record_value
+                );
             }
         }
     }
-    println!("{list}: {alerting} of {count} unlisted people alert ({:.2} %)", 100.0 * f64::from(alerting) / f64::from(count));
+    println!(
+        "{list}: {alerting} of {count} unlisted people alert ({:.2} %)",
+        100.0 * f64::from(alerting) / f64::from(count)
+    );
     Ok(())
 }

@@ -65,7 +65,8 @@ pub fn compare(query: &Subject, target: &Subject) -> Comparison {
     let mut best: Option<(f32, &str, &str)> = None;
     for one in &query.names {
         for other in &target.names {
-            let points = name_points(&NameRef::from(&one.name), &NameRef::from(&other.name), one.weak || other.weak);
+            let points =
+                name_points(&NameRef::from(&one.name), &NameRef::from(&other.name), one.weak || other.weak);
             if best.is_none_or(|(most, ..)| points > most) {
                 best = Some((points, &one.text, &other.text));
             }

@@ -31,9 +31,15 @@ pub(super) fn most_points(facts: &Facts) -> f32 {
 
 /// Every fact that both sides know.
 pub(super) fn weigh(query: &Facts, record: &Facts) -> impl Iterator<Item = Evidence> {
-    [kind(query, record), birth(query, record), gender(query, record), countries(query, record), documents(query, record)]
-        .into_iter()
-        .flatten()
+    [
+        kind(query, record),
+        birth(query, record),
+        gender(query, record),
+        countries(query, record),
+        documents(query, record),
+    ]
+    .into_iter()
+    .flatten()
 }
 
 fn evidence(property: Property, agreement: f32, points: f32) -> Option<Evidence> {
@@ -62,7 +68,11 @@ fn countries(query: &Facts, record: &Facts) -> Option<Evidence> {
         one == other || country::successors(one).contains(&other) || country::successors(other).contains(&one)
     };
     let shared = query.countries.iter().any(|one| record.countries.iter().any(|other| same(one, other)));
-    if shared { evidence(Property::Country, 100.0, SAME_COUNTRY) } else { evidence(Property::Country, 0.0, -6.0) }
+    if shared {
+        evidence(Property::Country, 100.0, SAME_COUNTRY)
+    } else {
+        evidence(Property::Country, 0.0, -6.0)
+    }
 }
 
 fn documents(query: &Facts, record: &Facts) -> Option<Evidence> {
@@ -72,7 +82,8 @@ fn documents(query: &Facts, record: &Facts) -> Option<Evidence> {
 
 /// The best of the record's birth dates.
 fn birth(query: &Facts, record: &Facts) -> Option<Evidence> {
-    let pairs = query.births.iter().flat_map(|one| record.births.iter().map(move |other| compare_births(one, other)));
+    let pairs =
+        query.births.iter().flat_map(|one| record.births.iter().map(move |other| compare_births(one, other)));
     let (agreement, points) = pairs.reduce(|best, pair| if pair.1 > best.1 { pair } else { best })?;
     evidence(Property::BirthDate, agreement, points)
 }
@@ -84,7 +95,8 @@ fn compare_births(one: &BirthDate, other: &BirthDate) -> (f32, f32) {
         (from, birth.until_year.unwrap_or(from).max(from))
     };
     let ((from, until), (other_from, other_until)) = (years(one), years(other));
-    let apart = (i32::from(other_from) - i32::from(until)).max(i32::from(from) - i32::from(other_until)).max(0);
+    let apart =
+        (i32::from(other_from) - i32::from(until)).max(i32::from(from) - i32::from(other_until)).max(0);
     let is_range = from != until || other_from != other_until;
     let is_rough = one.circa || other.circa;
     if apart > 0 {
@@ -103,12 +115,19 @@ fn compare_births(one: &BirthDate, other: &BirthDate) -> (f32, f32) {
     let Some((day, other_day)) = one.day.zip(other.day) else {
         return if month == other_month { (90.0, 5.0) } else { (0.0, -25.0) };
     };
+    let is_placeholder = (month, day) == (1, 1) || (other_month, other_day) == (1, 1);
+    let digits = digits_apart(month, other_month) + digits_apart(day, other_day);
     match (month == other_month, day == other_day) {
         (true, true) => (100.0, SAME_BIRTH_DATE),
         // The day and the month swapped.
         _ if month == other_day && day == other_month => (60.0, -3.0),
-        // The first of January stands for an unknown day.
-        _ if (month, day) == (1, 1) || (other_month, other_day) == (1, 1) => (70.0, 0.0),
+        // The first of January stands for an unknown day, unless the other day is all but the same.
+        _ if is_placeholder && digits > 1 => (70.0, 0.0),
         _ => (0.0, -35.0),
     }
+}
+
+/// In how many of its two digits a day or a month differs from another.
+fn digits_apart(one: u8, other: u8) -> u8 {
+    u8::from(one / 10 != other / 10) + u8::from(one % 10 != other % 10)
 }

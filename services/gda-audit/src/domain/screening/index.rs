@@ -106,7 +106,10 @@ impl Index {
         }
         joined.sort_unstable();
         joined.dedup();
-        let weights = (0..vocabulary.len() as u32).filter_map(|token| vocabulary.token(token)).map(Token::weight).collect();
+        let weights = (0..vocabulary.len() as u32)
+            .filter_map(|token| vocabulary.token(token))
+            .map(Token::weight)
+            .collect();
         let postings = Postings::of(&names, &tokens, vocabulary.len());
         Self { entries, names, tokens, vocabulary, weights, postings, joined, by_document }
     }
@@ -141,7 +144,8 @@ impl Index {
 
     fn name_ref(&self, name: u32) -> NameRef<'_> {
         let IndexedName { kind, fingerprint, .. } = self.names[name as usize];
-        let tokens = self.name_tokens(name).iter().filter_map(|token| self.vocabulary.token(*token)).collect();
+        let tokens =
+            self.name_tokens(name).iter().filter_map(|token| self.vocabulary.token(*token)).collect();
         NameRef { tokens, kind, fingerprint }
     }
 }
@@ -252,7 +256,8 @@ impl<'a> Screener<'a> {
         let mut hits: Vec<Hit> = Vec::new();
         for (entry, found) in &self.found {
             let record = &index.entries[*entry as usize];
-            let (one, other) = (&subject.names[found.query_name].text, &index.names[found.name as usize].text);
+            let (one, other) =
+                (&subject.names[found.query_name].text, &index.names[found.name as usize].text);
             let comparison = compare::explain(found.points, one, other, &subject.facts, &record.facts);
             if comparison.score >= threshold {
                 hits.push(Hit { record: *entry as usize, id: record.id.to_string(), comparison });
@@ -347,13 +352,16 @@ impl<'a> Screener<'a> {
         }
         let points = compare::name_points(&query.name, &index.name_ref(name), query.weak || indexed.weak);
         let found = Found { points, query_name: query.number, name };
-        self.found.entry(indexed.entry).and_modify(|best| {
-            // The first of the query's names, then of the record's, wins a tie, as in a full comparison.
-            let first = (best.query_name, best.name) < (found.query_name, found.name);
-            if points > best.points || points == best.points && !first {
-                *best = found;
-            }
-        }).or_insert(found);
+        self.found
+            .entry(indexed.entry)
+            .and_modify(|best| {
+                // The first of the query's names, then of the record's, wins a tie, as in a full comparison.
+                let first = (best.query_name, best.name) < (found.query_name, found.name);
+                if points > best.points || points == best.points && !first {
+                    *best = found;
+                }
+            })
+            .or_insert(found);
     }
 
     /// The most points that a name can have, by which of its tokens are marked.
@@ -366,9 +374,18 @@ impl<'a> Screener<'a> {
                 shared += self.index.weights[*token as usize];
             }
         }
-        let rest: f32 = query.name.tokens.iter().enumerate().filter(|(at, _)| covered & 1 << at == 0).map(|(_, token)| token.weight()).sum();
+        let rest: f32 = query
+            .name
+            .tokens
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| covered & 1 << at == 0)
+            .map(|(_, token)| token.weight())
+            .sum();
         let lenient = names::is_lenient(query.name.kind) && names::is_lenient(indexed.kind);
-        100.0 * names::upper_bound(query.weight, indexed.weight, rest, indexed.weight - shared, lenient).min(1.0)
+        100.0
+            * names::upper_bound(query.weight, indexed.weight, rest, indexed.weight - shared, lenient)
+                .min(1.0)
     }
 
     fn alike(&mut self, token: &Token) -> Arc<Alike> {
@@ -376,7 +393,8 @@ impl<'a> Screener<'a> {
         if let Some(alike) = self.alike.get(&key) {
             return Arc::clone(alike);
         }
-        let tokens: Box<[u32]> = self.index.vocabulary.alike(token).into_iter().map(|(token, _)| token).collect();
+        let tokens: Box<[u32]> =
+            self.index.vocabulary.alike(token).into_iter().map(|(token, _)| token).collect();
         let names = tokens.iter().map(|token| self.index.postings.of_token(*token).len()).sum();
         let alike = Arc::new(Alike { tokens, names });
         if self.alike_order.len() >= KEPT_TOKENS

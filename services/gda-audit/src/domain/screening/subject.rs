@@ -126,8 +126,11 @@ impl Subject {
 /// Every whole name of a person: as given, composed of its parts, with the maiden name in place of and beside the
 /// family name.
 fn texts(person: &Person) -> Vec<String> {
-    let part = |part: &Option<String>| part.as_deref().map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned);
-    let (first, last, maiden) = (part(&person.first_name), part(&person.last_name), part(&person.maiden_name));
+    let part = |part: &Option<String>| {
+        part.as_deref().map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned)
+    };
+    let (first, last, maiden) =
+        (part(&person.first_name), part(&person.last_name), part(&person.maiden_name));
     let compose = |parts: &[&Option<String>]| {
         let parts: Vec<&str> = parts.iter().filter_map(|part| part.as_deref()).collect();
         (!parts.is_empty()).then(|| parts.join(" "))
@@ -141,7 +144,8 @@ fn texts(person: &Person) -> Vec<String> {
             texts.extend(compose(&[&first, &last, &maiden]));
         }
     }
-    texts.extend(person.aliases.iter().map(|alias| alias.trim().to_owned()).filter(|alias| !alias.is_empty()));
+    texts
+        .extend(person.aliases.iter().map(|alias| alias.trim().to_owned()).filter(|alias| !alias.is_empty()));
     texts
 }
 
@@ -164,9 +168,12 @@ impl Facts {
                 Kind::Vessel | Kind::Aircraft => PersonKind::Vessel,
             }),
             births: record.births.iter().filter(|birth| birth.year.is_some()).copied().collect(),
-            countries: sorted(record.nationalities.iter().map(|country: &Country| {
-                country_key(&country.name, country.code.as_deref())
-            })),
+            countries: sorted(
+                record
+                    .nationalities
+                    .iter()
+                    .map(|country: &Country| country_key(&country.name, country.code.as_deref())),
+            ),
             gender: record.gender,
             documents: sorted(record.documents.iter().filter_map(|document| document_key(&document.number))),
         }
@@ -181,12 +188,15 @@ fn sorted(keys: impl Iterator<Item = Box<str>>) -> Box<[Box<str>]> {
 }
 
 fn country_key(name: &str, code: Option<&str>) -> Box<str> {
-    let known = code.or_else(|| if name.trim().len() == 2 { country::code_of_code(name) } else { country::code_of(name) });
+    let known = code.or_else(|| {
+        if name.trim().len() == 2 { country::code_of_code(name) } else { country::code_of(name) }
+    });
     known.map_or_else(|| name.trim().to_uppercase().into(), Box::from)
 }
 
 /// A document's number as far as it identifies: fewer than five letters and digits do not.
 fn document_key(number: &str) -> Option<Box<str>> {
-    let key: String = number.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
+    let key: String =
+        number.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
     (key.len() >= 5 && key.bytes().any(|byte| byte.is_ascii_digit())).then(|| key.into())
 }
