@@ -20,17 +20,19 @@ pub const OFAC: Edition = Edition {
     files: &["ofac_sdn_2021-07.sdn.csv.gz", "ofac_sdn_2021-07.alt.csv.gz", "ofac_sdn_2021-07.add.csv.gz"],
 };
 
+/// A gzipped file, decompressed.
+pub fn open(name: &str) -> Result<Vec<u8>> {
+    let data = std::env::var("GARANT_TEST_DATA").context("GARANT_TEST_DATA names no folder")?;
+    let path = Path::new(&data).join("lists").join(name);
+    let file = std::fs::File::open(&path).with_context(|| path.display().to_string())?;
+    let mut content = Vec::new();
+    GzDecoder::new(file).read_to_end(&mut content)?;
+    Ok(content)
+}
+
 /// An edition's records.
 pub fn read(edition: &Edition) -> Result<Vec<Record>> {
-    let data = std::env::var("GARANT_TEST_DATA").context("GARANT_TEST_DATA names no folder")?;
-    let mut contents = Vec::new();
-    for name in edition.files {
-        let path = Path::new(&data).join("lists").join(name);
-        let file = std::fs::File::open(&path).with_context(|| path.display().to_string())?;
-        let mut content = Vec::new();
-        GzDecoder::new(file).read_to_end(&mut content)?;
-        contents.push(content);
-    }
+    let contents = edition.files.iter().map(|name| open(name)).collect::<Result<Vec<_>>>()?;
     let mut readers: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
     let mut files: Vec<NamedFile<'_>> = edition
         .files
