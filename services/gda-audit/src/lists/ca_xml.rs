@@ -37,8 +37,8 @@ fn record(entry: &Element) -> Record {
         Some(whole) => name(whole, NameStrength::Primary),
         None => name_of(entry.text("LastName"), entry.text("GivenName"), NameStrength::Primary),
     });
-    if let Some(whole) = whole {
-        push(&mut record.names, whole, NameStrength::Strong, None);
+    for variant in whole.map(|whole| variants(whole, true)).unwrap_or_default() {
+        push(&mut record.names, variant, NameStrength::Strong, None);
     }
     for (alias, language) in entry.text("Aliases").map(|text| aliases(text, kind)).unwrap_or_default() {
         // A single word is the variant of one of the person's names, or a nickname.
@@ -81,22 +81,28 @@ fn aliases(text: &str, kind: Kind) -> Vec<(&str, Option<&'static str>)> {
     for piece in split_outside(text, ';') {
         for piece in names_at_commas(piece) {
             let (label, rest) = piece.split_once(':').unwrap_or(("", piece));
-            let (language, piece) = match language(label) {
-                Some(language) => (Some(language), rest.trim()),
-                None => (None, piece.trim()),
+            let (before, word) = label.trim().rsplit_once(' ').unwrap_or(("", label));
+            let (language, piece) = match language(word) {
+                // `Dagalo Mousa Arabic: …` is two names.
+                Some(language) => {
+                    found.extend((!before.is_empty()).then_some((before, None)));
+                    (Some(language), rest)
+                }
+                None => (None, piece),
             };
-            let variants: Vec<&str> =
-                piece.split(" or ").flat_map(|variant| variant.split('/')).map(str::trim).collect();
-            // `Aleksandr or Alexander Karnienko` is not two names.
-            let whole = |variant: &&str| kind != Kind::Person || variant.contains(' ');
-            if variants.iter().all(whole) {
-                found.extend(variants.into_iter().map(|variant| (variant, language)));
-            } else {
-                found.push((piece, language));
-            }
+            found
+                .extend(variants(piece, kind == Kind::Person).into_iter().map(|variant| (variant, language)));
         }
     }
     found
+}
+
+/// The names of `A / B` and `A or B`; `of_words` where only names of several words are sure to be names:
+/// `Aleksandr or Alexander Karnienko` is not two.
+fn variants(text: &str, of_words: bool) -> Vec<&str> {
+    let variants = text.split(" or ").flat_map(|variant| variant.split('/')).map(str::trim);
+    let variants: Vec<&str> = variants.filter(|variant| !variant.is_empty()).collect();
+    if of_words && !variants.iter().all(|variant| variant.contains(' ')) { vec![text] } else { variants }
 }
 
 /// Commas part names, unless what follows one is a legal form.

@@ -14,8 +14,8 @@ pub(super) fn of_parts(year: &str, month: &str, day: &str) -> Option<BirthDate> 
 /// The birth dates in a text; empty where it is none that we can read.
 pub(super) fn of_text(text: &str) -> Vec<BirthDate> {
     let text = text.trim().trim_end_matches('.').to_ascii_lowercase();
-    // A Hijri year is no Gregorian one.
-    if text.contains("hijri") {
+    // A Hijri year is no Gregorian one; what is long is no date.
+    if text.contains("hijri") || text.len() > 80 {
         return Vec::new();
     }
     let dates: Vec<_> = text.split(" or ").map(one).collect();
@@ -164,6 +164,10 @@ mod tests {
             ("1964 to 1962", &[]),
             ("", &[]),
             ("é", &[]),
+            (
+                "circa circa circa circa circa circa circa circa circa circa circa circa circa circa circa",
+                &[],
+            ),
         ] {
             assert_eq!(show(text), dates, "{text}");
         }

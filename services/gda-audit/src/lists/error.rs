@@ -12,7 +12,6 @@ pub struct ListError {
     /// Where in the file.
     pub at: Position,
     /// What is wrong there.
-    #[source]
     pub fault: Fault,
 }
 

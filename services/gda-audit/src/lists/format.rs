@@ -72,10 +72,10 @@ impl Format {
             Some(Self::SimplePepCsv)
         } else if (["id", "ent_num"].contains(&first) || first.parse::<u64>().is_ok()) && cells.len() >= 12 {
             Some(Self::OfacCsv)
-        } else if text.starts_with("- id:") || text.starts_with("---\n- id:") {
-            Some(Self::UsLegislatorsYaml)
         } else {
-            None
+            let item =
+                text.lines().find(|line| !line.starts_with('#') && !line.trim().is_empty() && *line != "---");
+            item.is_some_and(|line| line.starts_with("- id:")).then_some(Self::UsLegislatorsYaml)
         }
     }
 

@@ -269,6 +269,11 @@ fn birth(value: &Map<String, Value>, comment: &str, record: &mut Record) {
 
 /// `SITE_INTERNET` → `Site internet`
 fn label(kind: &str) -> String {
+    match kind {
+        "REFERENCE_UE" => return "Référence UE".to_owned(),
+        "REFERENCE_ONU" => return "Référence ONU".to_owned(),
+        _ => {}
+    }
     let mut words = kind.replace('_', " ").to_lowercase();
     if let Some(first) = words.get_mut(..1) {
         first.make_ascii_uppercase();

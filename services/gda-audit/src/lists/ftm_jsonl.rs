@@ -35,7 +35,10 @@ pub(super) fn read(input: Input<'_>, intake: &mut Intake<'_>) -> Result<(), List
 }
 
 fn entity(line: &[u8], first: bool, intake: &mut Intake<'_>) -> Result<(), Fault> {
-    let entity: Entity = serde_json::from_slice(line).map_err(|error| match first && !error.is_eof() {
+    // What is passed over must be text too.
+    let line = std::str::from_utf8(line)
+        .map_err(|error| Fault::Encoding(format!("the file is not UTF-8: {error}")))?;
+    let entity: Entity = serde_json::from_str(line).map_err(|error| match first && !error.is_eof() {
         true => Fault::WrongFormat("FollowTheMoney in JSON lines"),
         false => Fault::from(error),
     })?;
@@ -50,6 +53,7 @@ fn entity(line: &[u8], first: bool, intake: &mut Intake<'_>) -> Result<(), Fault
 
 #[derive(Deserialize)]
 struct Entity {
+    #[serde(default)]
     id: String,
     schema: String,
     caption: Option<String>,

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use std::rc::Rc;
 
 /// The most bytes that are read between two entries: what bounds the memory that a hostile file can take.
-pub(super) const MAX_ENTRY: u64 = 16 << 20;
+pub(super) const MAX_ENTRY: u64 = 8 << 20;
 
 /// One file of an edition.
 pub struct NamedFile<'a> {

@@ -13,7 +13,7 @@ use crate::domain::record::{Country, Gender, Kind, ListedName, NameStrength, Pla
 /// Bytes. The longest text of a real list has 10 kB.
 const MAX_FIELD: usize = 1 << 20;
 /// The most names that an entry of a real list has is some 200.
-const MAX_NAMES: usize = 2_000;
+pub(super) const MAX_NAMES: usize = 2_000;
 
 pub(super) struct Intake<'a> {
     each: &'a mut dyn FnMut(Record),
@@ -114,7 +114,7 @@ impl Gender {
 /// One spelling of white space, nothing empty, nothing twice, the primary name first; refused without identifier
 /// or name, or where it is longer than any entry of a list.
 fn tidy(mut record: Record) -> Result<Record, Fault> {
-    record.id = clean(&record.id);
+    field(&mut record.id)?;
     if record.id.is_empty() {
         return Err(Fault::NoId("its identifier"));
     }
@@ -148,6 +148,9 @@ fn tidy(mut record: Record) -> Result<Record, Fault> {
 
 /// Of equal names the one that the list trusts most; the first primary one first, and there is always one.
 fn names(mut names: Vec<ListedName>) -> Result<Vec<ListedName>, Fault> {
+    if names.len() > MAX_NAMES {
+        return Err(Fault::TooLarge { what: "the list of an entry's names", limit: MAX_NAMES as u64 });
+    }
     for name in &mut names {
         field(&mut name.whole)?;
         optional(&mut name.family)?;
@@ -183,9 +186,6 @@ fn names(mut names: Vec<ListedName>) -> Result<Vec<ListedName>, Fault> {
                 kept.push(name);
             }
         }
-    }
-    if kept.len() > MAX_NAMES {
-        return Err(Fault::TooLarge { what: "the list of an entry's names", limit: MAX_NAMES as u64 });
     }
     for (at, name) in kept.iter_mut().enumerate() {
         match (at, name.strength) {

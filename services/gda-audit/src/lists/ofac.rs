@@ -80,6 +80,8 @@ const DOCUMENTS: &[&str] = &[
     "Other Vessel Call Sign",
     "Paraguayan tax identification number",
     "Passport",
+    "Passport Booklet",
+    "Passport No.",
     "Personal ID Card",
     "Pilot License Number",
     "Previous Aircraft Tail Number",
@@ -127,7 +129,7 @@ const DOCUMENTS: &[&str] = &[
 pub(super) fn document_kind(text: &str) -> Option<(&str, &str)> {
     let of =
         |kind: &&str| text.strip_prefix(*kind).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
-    // `C.U.I.P.` is no `C.U.I.`, but `Passport Booklet` is a passport.
+    // `C.U.I.P.` is no `C.U.I.`, and of `Passport Booklet` the second word is no number.
     let kind = DOCUMENTS.iter().filter(|kind| of(kind)).max_by_key(|kind| kind.len())?;
     let end = match *kind {
         // `Digital Currency Address - XBT 1Abc…`: the currency belongs to the kind.
@@ -135,7 +137,7 @@ pub(super) fn document_kind(text: &str) -> Option<(&str, &str)> {
         kind => kind.len(),
     };
     let (kind, rest) = text.split_at(end);
-    Some((kind.trim_end_matches([' ', '-']), rest.trim()))
+    Some((kind.trim_end_matches([' ', '-']), rest.trim_start_matches(':').trim()))
 }
 
 /// A document of its parts: ships' numbers get one kind in whatever field they stand.
@@ -176,6 +178,12 @@ pub(super) fn fact(label: &str, value: &str, record: &mut Record) -> bool {
 /// `SDGT] [IFSR` is how the CSV joins programmes.
 pub(super) fn programmes(text: &str) -> impl Iterator<Item = String> {
     text.split(']').map(|programme| programme.trim_matches(['[', ' ']).to_owned())
+}
+
+/// The country of an address: `Region: Gaza` where it is none.
+pub(super) fn address_country(text: &str) -> Country {
+    let region = text.strip_prefix("Region:").unwrap_or(text);
+    Country { name: text.to_owned(), ..Country::named(region) }
 }
 
 /// Words for no flag.

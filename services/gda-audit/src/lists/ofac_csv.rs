@@ -13,7 +13,7 @@ use super::intake::{Intake, blank, name, name_of};
 use super::ofac;
 use super::rows::{Charset, Rows};
 use super::text::place;
-use crate::domain::record::{Country, Kind, ListedName, NameStrength, Place, Record};
+use crate::domain::record::{Kind, ListedName, NameStrength, Place, Record};
 
 pub(super) fn read(files: &mut [NamedFile<'_>], intake: &mut Intake<'_>) -> Result<(), ListError> {
     let mut main = None;
@@ -27,7 +27,7 @@ pub(super) fn read(files: &mut [NamedFile<'_>], intake: &mut Intake<'_>) -> Resu
             })?,
             Part::Addresses => {
                 addresses.read(file, 6, true, |[_, _, street, town, country, _]: &[String; 6]| {
-                    place([given(street), given(town)], given(country).map(Country::named))
+                    place([given(street), given(town)], given(country).map(ofac::address_country))
                 })?
             }
             Part::Comments => comments.read(file, 2, false, |[_, text]: &[String; 2]| text.clone())?,
@@ -85,9 +85,11 @@ fn next(
 ) -> Result<Option<Vec<String>>, ListError> {
     loop {
         let Some(row) = rows.next()? else {
-            let fault = Fault::Cut("the end mark 0x1A is missing".to_owned());
-            // Nothing at all is empty, not cut.
-            return if marked && !*first { Err(rows.error(fault)) } else { Ok(None) };
+            return match (marked, *first) {
+                (true, true) => Err(rows.error(Fault::Empty)),
+                (true, false) => Err(rows.error(Fault::Cut("the end mark 0x1A is missing".to_owned()))),
+                (false, _) => Ok(None),
+            };
         };
         let is_first = std::mem::take(first);
         let id = row.first().map(|id| id.trim().trim_start_matches('\u{feff}')).unwrap_or_default();

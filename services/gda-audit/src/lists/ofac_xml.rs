@@ -6,7 +6,7 @@ use super::intake::{Intake, blank, name, name_of};
 use super::ofac;
 use super::text::{join, place};
 use super::xml::{Element, Xml};
-use crate::domain::record::{Country, Kind, ListedName, NameStrength, Record};
+use crate::domain::record::{Kind, ListedName, NameStrength, Record};
 
 pub(super) fn read(input: Input<'_>, intake: &mut Intake<'_>) -> Result<(), ListError> {
     let mut xml = Xml::open(input, "sdnList", "an OFAC list in XML", &[])?;
@@ -61,7 +61,7 @@ fn record(entry: &Element) -> Record {
         let parts = ["address1", "address2", "address3", "city", "stateOrProvince"];
         let street_and_town = join(parts.map(|part| at.text(part)), ", ");
         let text = join([Some(street_and_town.as_str()), at.text("postalCode")], " ");
-        record.addresses.extend(place([Some(text.as_str())], at.text("country").map(Country::named)));
+        record.addresses.extend(place([Some(text.as_str())], at.text("country").map(ofac::address_country)));
     }
     entry.each_in("idList", "id").for_each(|id| identifier(id, &mut record));
     if let Some(vessel) = entry.all("vesselInfo").next() {

@@ -136,19 +136,21 @@ pub(super) struct Alternative<'a> {
 }
 
 /// The names in a text: `A; B`, `A (script variant)`, `ARABIC (A; B)`, `A (previously listed as)`, `A (ACRONYM)`,
-/// `A b) B`. Where the parenthesis may belong to the name, the whole stays too, first.
+/// `A b) B`, `A / B`. Where the parenthesis or stroke may belong to the name, the whole stays too, first.
 pub(super) fn alternatives(text: &str) -> Vec<Alternative<'_>> {
     let mut found = Vec::new();
     collect(text, None, 0, &mut found);
     found
 }
 
+/// More names than any entry may have: what follows is not looked at, for the entry is refused.
+const ENOUGH: usize = super::intake::MAX_NAMES + 1;
 /// Parentheses nest twice in the lists; more is left as it is.
 const MAX_NESTING: u8 = 4;
 
 fn collect<'a>(text: &'a str, strength: Option<NameStrength>, nesting: u8, found: &mut Vec<Alternative<'a>>) {
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == ',' || c == ';');
-    if text.is_empty() {
+    if text.is_empty() || found.len() >= ENOUGH {
         return;
     }
     let pieces = pieces(text);
@@ -156,6 +158,10 @@ fn collect<'a>(text: &'a str, strength: Option<NameStrength>, nesting: u8, found
         found.push(Alternative { text, strength });
     } else if pieces.len() > 1 {
         pieces.into_iter().for_each(|piece| collect(piece, strength, nesting + 1, found));
+    } else if let Some((name, other)) = text.split_once(" / ") {
+        found.push(Alternative { text, strength });
+        collect(name, strength.or(Some(NameStrength::Strong)), nesting + 1, found);
+        acronym_or_name(other, strength, nesting + 1, found);
     } else if let Some((name, aside)) = last_parenthesis(text) {
         let note = aside.to_lowercase();
         let former = ["previously", "formerly", "birth name", "former name"];
@@ -172,12 +178,26 @@ fn collect<'a>(text: &'a str, strength: Option<NameStrength>, nesting: u8, found
         } else if is_acronym(aside) {
             found.push(Alternative { text, strength });
             collect(name, strength.or(Some(NameStrength::Strong)), nesting + 1, found);
-            found.push(Alternative { text: aside, strength: Some(NameStrength::Weak) });
+            acronym_or_name(aside, strength, nesting + 1, found);
         } else {
             found.push(Alternative { text, strength });
         }
     } else {
         found.push(Alternative { text, strength });
+    }
+}
+
+/// An acronym is shared by too many to be a strong name.
+fn acronym_or_name<'a>(
+    text: &'a str,
+    strength: Option<NameStrength>,
+    nesting: u8,
+    found: &mut Vec<Alternative<'a>>,
+) {
+    if is_acronym(text.trim()) {
+        found.push(Alternative { text, strength: Some(NameStrength::Weak) });
+    } else {
+        collect(text, strength.or(Some(NameStrength::Strong)), nesting, found);
     }
 }
 
@@ -198,7 +218,7 @@ fn pieces(text: &str) -> Vec<&str> {
                 start = at + 1;
             }
             ')' => depth = depth.saturating_sub(1),
-            ';' | '؛' if depth == 0 => {
+            ';' | '؛' if depth == 0 && pieces.len() < ENOUGH => {
                 pieces.push(&text[start..at]);
                 start = at + c.len_utf8();
             }
@@ -273,6 +293,7 @@ mod tests {
         assert_eq!(texts("Leader (Hong Kong) Limited"), ["Leader (Hong Kong) Limited"]);
         assert_eq!(texts("Lom-ali Butayev (Butaev)"), ["Lom-ali Butayev (Butaev)"]);
         assert_eq!(texts("هيئة (original script); Hay’at"), ["هيئة", "Hay’at"]);
+        assert_eq!(texts("AL-ITIHAAD / AIAI"), ["AL-ITIHAAD / AIAI", "AL-ITIHAAD", "AIAI"]);
         let former = alternatives("Ezatullah Haqqani (previously listed as)");
         assert_eq!(former, [Alternative { text: "Ezatullah Haqqani", strength: Some(NameStrength::Former) }]);
     }

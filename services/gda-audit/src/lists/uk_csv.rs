@@ -215,9 +215,8 @@ fn document(kind: &str, text: &str) -> Document {
 
 /// The OFSI list's free text holds `(Gender):Male`, `(IMO number):9187629`, `(Flag of ship):Iran` among others.
 fn other_information(text: &str, record: &mut Record) {
-    for (at, _) in text.match_indices("):") {
-        let Some(label) = text[..at].rsplit('(').next() else { continue };
-        let value = text[at + 2..].split(" (").next().unwrap_or_default().trim().trim_end_matches('.');
+    for (label, value) in text.split('(').filter_map(|piece| piece.split_once("):")) {
+        let value = value.trim().trim_end_matches('.');
         match label.to_lowercase().as_str() {
             "gender" => record.gender = record.gender.or(Gender::of(value)),
             "imo number" => record.documents.push(document("IMO number", value)),
@@ -230,9 +229,9 @@ fn other_information(text: &str, record: &mut Record) {
     record.remarks.push(text.to_owned());
 }
 
-/// `24/03/2007` → `2007-03-24`
+/// `24/03/2007`, `24/03/2007 00:00:00` → `2007-03-24`
 fn iso(date: &str) -> String {
-    match date.split('/').collect::<Vec<_>>().as_slice() {
+    match date.split(' ').next().unwrap_or_default().split('/').collect::<Vec<_>>().as_slice() {
         [day, month, year] => format!("{year}-{month}-{day}"),
         _ => date.to_owned(),
     }
