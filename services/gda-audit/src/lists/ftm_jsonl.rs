@@ -42,7 +42,8 @@ fn entity(line: &[u8], first: bool, intake: &mut Intake<'_>) -> Result<(), Fault
         true => Fault::WrongFormat("FollowTheMoney in JSON lines"),
         false => Fault::from(error),
     })?;
-    match kind(&entity.schema) {
+    // What is no target is there to explain others: owners, relatives, addresses.
+    match kind(&entity.schema).filter(|_| entity.target != Some(false)) {
         Some(kind) => intake.take(record(&entity, kind)),
         None => {
             intake.facts.skipped += 1;
@@ -59,6 +60,7 @@ struct Entity {
     caption: Option<String>,
     #[serde(default)]
     properties: HashMap<String, Vec<Value>>,
+    target: Option<bool>,
     first_seen: Option<String>,
     last_change: Option<String>,
 }
@@ -166,7 +168,8 @@ fn record(entity: &Entity, kind: Kind) -> Record {
     for property in ["position", "program", "programId", "topics"] {
         record.programmes.extend(entity.texts(property).map(str::to_owned));
     }
-    record.listed_on = entity.last_change.clone().or_else(|| entity.first_seen.clone());
+    let listed_on = one(entity, "createdAt").map(str::to_owned);
+    record.listed_on = listed_on.or_else(|| entity.last_change.clone()).or_else(|| entity.first_seen.clone());
     for (property, label) in REMARKS {
         record.remarks.extend(entity.texts(property).map(|text| format!("{label}: {text}")));
     }

@@ -49,7 +49,8 @@ pub struct EditionFacts {
     pub vessels: u64,
     /// Aircraft.
     pub aircraft: u64,
-    /// Things in the file that are no entry of a list, such as the addresses and sanctions of FollowTheMoney.
+    /// Things in the file that are no entry of a list, such as FollowTheMoney's addresses and parties that are not
+    /// themselves targets.
     pub skipped: u64,
 }
 

@@ -22,15 +22,15 @@ pub(super) fn read(files: &mut [NamedFile<'_>], intake: &mut Intake<'_>) -> Resu
         let name = file.name.to_owned();
         let once = match part(&name) {
             Part::Main => main.replace(file).is_none(),
-            Part::Aliases => aliases.read(file, 5, true, |[_, _, kind, name, _]: &[String; 5]| {
+            Part::Aliases => aliases.read(file, true, |[_, _, kind, name, _]: &[String; 5]| {
                 (kind.trim().to_owned(), name.trim().to_owned())
             })?,
             Part::Addresses => {
-                addresses.read(file, 6, true, |[_, _, street, town, country, _]: &[String; 6]| {
+                addresses.read(file, true, |[_, _, street, town, country, _]: &[String; 6]| {
                     place([given(street), given(town)], given(country).map(ofac::address_country))
                 })?
             }
-            Part::Comments => comments.read(file, 2, false, |[_, text]: &[String; 2]| text.clone())?,
+            Part::Comments => comments.read(file, false, |[_, text]: &[String; 2]| text.clone())?,
         };
         if !once {
             let fault = Fault::Malformed("a second file of its kind".to_owned());
@@ -130,14 +130,13 @@ impl<T> Side<T> {
     fn read<const N: usize>(
         &mut self,
         file: &mut NamedFile<'_>,
-        columns: usize,
         marked: bool,
         value: impl Fn(&[String; N]) -> T,
     ) -> Result<bool, ListError> {
         let once = self.file.replace(file.name.to_owned()).is_none();
         let mut rows = Rows::new(Input::new(file), Charset::Utf8OrWindows1252);
         let mut first = true;
-        while let Some(row) = next(&mut rows, columns, marked, &mut first)? {
+        while let Some(row) = next(&mut rows, N, marked, &mut first)? {
             if let Ok(row) = <&[String; N]>::try_from(row.as_slice()) {
                 self.of.entry(row[0].trim().to_owned()).or_default().push(value(row));
             }
