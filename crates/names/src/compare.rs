@@ -71,7 +71,18 @@ pub(crate) const MIN_JOINED: usize = 4;
 /// Compares two names.
 #[must_use]
 pub fn compare(left: &NameRef<'_>, right: &NameRef<'_>) -> NameScore {
-    let pairs = align(&left.tokens, &right.tokens);
+    compare_knowing(left, right, |_, _| true)
+}
+
+/// Compares two names; `may_be_alike` says which tokens (by their places) are surely not alike, as a
+/// [`Vocabulary`](crate::Vocabulary) tells, and so spares looking at them.
+#[must_use]
+pub fn compare_knowing(
+    left: &NameRef<'_>,
+    right: &NameRef<'_>,
+    may_be_alike: impl Fn(usize, usize) -> bool,
+) -> NameScore {
+    let pairs = align(&left.tokens, &right.tokens, may_be_alike);
     if left.fingerprint == right.fingerprint && is_same_reading(&left.tokens, &right.tokens) {
         return NameScore { score: 1.0, pairs };
     }
@@ -92,7 +103,8 @@ pub fn compare(left: &NameRef<'_>, right: &NameRef<'_>) -> NameScore {
     }
     let lenient = is_lenient(left.kind) && is_lenient(right.kind);
     let (rest_left, rest_right) = (rest_left.max(0.0), rest_right.max(0.0));
-    let mut score = blend(2.0 * matched + rest_left + rest_right, matched, deviation, rest_left, rest_right, lenient);
+    let mut score =
+        blend(2.0 * matched + rest_left + rest_right, matched, deviation, rest_left, rest_right, lenient);
     if is_out_of_order(&pairs) {
         score -= OTHER_ORDER;
     }
@@ -114,7 +126,14 @@ pub fn compare(left: &NameRef<'_>, right: &NameRef<'_>) -> NameScore {
 /// rest (`2 * CONTRADICTION` exceeds every `omission`) and falls with what is matched; the total is at most the sum
 /// of both weights; everything else `compare` does lowers the score.
 #[must_use]
-pub fn upper_bound(left_weight: f32, right_weight: f32, left_rest: f32, right_rest: f32, lenient: bool) -> f32 {
+#[inline]
+pub fn upper_bound(
+    left_weight: f32,
+    right_weight: f32,
+    left_rest: f32,
+    right_rest: f32,
+    lenient: bool,
+) -> f32 {
     let (left_rest, right_rest) = (left_rest.max(0.0), right_rest.max(0.0));
     let matched = (left_weight - left_rest).min(right_weight - right_rest).max(0.0);
     ROUNDING + blend(left_weight + right_weight, matched, 0.0, left_rest, right_rest, lenient)
@@ -147,6 +166,7 @@ pub fn is_lenient(kind: NameKind) -> bool {
     kind != NameKind::Person
 }
 
+#[inline]
 fn blend(total: f32, matched: f32, deviation: f32, left: f32, right: f32, lenient: bool) -> f32 {
     if total <= 0.0 {
         return 0.0;
@@ -158,6 +178,7 @@ fn blend(total: f32, matched: f32, deviation: f32, left: f32, right: f32, lenien
 
 /// Cost of each unit of weight that one name omits: high where what is matched says little (one word, or two
 /// frequent ones), low where it says much.
+#[inline]
 fn omission(matched: f32, lenient: bool) -> f32 {
     let (most, least) = if lenient { (1.1, 0.5) } else { (1.5, 0.5) };
     let share = ((matched - 1.0) / 0.9).clamp(0.0, 1.0);
@@ -166,15 +187,20 @@ fn omission(matched: f32, lenient: bool) -> f32 {
 
 /// The same text of a person and of a company may be read into different tokens.
 fn is_same_reading(left: &[&Token], right: &[&Token]) -> bool {
-    left.len() == right.len() && left.iter().zip(right).all(|(one, other)| one.text == other.text && one.tag == other.tag)
+    left.len() == right.len()
+        && left.iter().zip(right).all(|(one, other)| one.text == other.text && one.tag == other.tag)
 }
 
 /// Aligns tokens, the weightiest and most alike first.
-fn align(left: &[&Token], right: &[&Token]) -> SmallVec<[Pair; 8]> {
+fn align(
+    left: &[&Token],
+    right: &[&Token],
+    may_be_alike: impl Fn(usize, usize) -> bool,
+) -> SmallVec<[Pair; 8]> {
     let mut edges: SmallVec<[Pair; 24]> = SmallVec::new();
     for (i, one) in left.iter().enumerate() {
         for (j, other) in right.iter().enumerate() {
-            let similarity = similarity(one, other);
+            let similarity = if may_be_alike(i, j) { similarity(one, other) } else { 0.0 };
             if similarity > 0.0 {
                 let (i, j) = (i as u8, j as u8);
                 let weight = one.weight.min(other.weight);
@@ -281,7 +307,8 @@ pub fn is_joined(joined: &Joined, word: &Token) -> bool {
     joined.text == *word.text
         || joined.skeleton.len() >= 3
             && joined.text.len().abs_diff(word.text.len()) <= 3
-            && sound::vowel_distance(&joined.folded, &word.folded, joined.bare || word.unvocalised) <= JOINED_VOWELS
+            && sound::vowel_distance(&joined.folded, &word.folded, joined.bare || word.unvocalised)
+                <= JOINED_VOWELS
 }
 
 /// Whether each name begins with a word that the other lacks: a brother, a sister.

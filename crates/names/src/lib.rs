@@ -13,7 +13,8 @@ mod token;
 mod vocabulary;
 
 pub use compare::{
-    Joined, NameRef, NameScore, Pair, compare, is_joined, is_lenient, joined, joined_key, total_weight, upper_bound, upper_bound_by_shared,
+    Joined, NameRef, NameScore, Pair, compare, compare_knowing, is_joined, is_lenient, joined, joined_key,
+    total_weight, upper_bound, upper_bound_by_shared,
 };
 pub use readings::readings;
 pub use token::{Tag, Token};

@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use crate::script;
 
 /// Words before a name that its bearer had before.
-const FORMERLY: &[&str] = &["née", "nee", "né", "born", "geb", "geb.", "geborene", "nata", "nacida", "formerly", "f.k.a.", "fka", "urodzona"];
+const FORMERLY: &[&str] = &[
+    "née", "nee", "né", "born", "geb", "geb.", "geborene", "nata", "nacida", "formerly", "f.k.a.", "fka",
+    "urodzona",
+];
 /// Words before another name of the same bearer.
 const ALSO: &[&str] = &["a.k.a.", "a.k.a", "aka", "alias", "dit", "dite", ";"];
 
@@ -18,7 +21,8 @@ pub fn readings(text: &str) -> Vec<Cow<'_, str>> {
         let other = script::other_reading(text).map(Cow::Owned);
         return [Cow::Borrowed(text)].into_iter().chain(other).collect();
     }
-    let spaced: String = text.chars().map(|c| if matches!(c, '(' | ')' | '[' | ']') { ' ' } else { c }).collect();
+    let spaced: String =
+        text.chars().map(|c| if matches!(c, '(' | ')' | '[' | ']') { ' ' } else { c }).collect();
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut readings: Vec<Cow<'_, str>> = Vec::new();
     for whole in words.split(|word| is_one_of(word, ALSO)).filter(|whole| !whole.is_empty()) {
@@ -37,14 +41,17 @@ pub fn readings(text: &str) -> Vec<Cow<'_, str>> {
     if let Some(outside) = without_brackets(text) {
         readings.push(outside.into());
     }
-    let others: Vec<Cow<'_, str>> = readings.iter().filter_map(|reading| script::other_reading(reading)).map(Cow::Owned).collect();
+    let others: Vec<Cow<'_, str>> =
+        readings.iter().filter_map(|reading| script::other_reading(reading)).map(Cow::Owned).collect();
     readings.extend(others);
     readings.retain(|reading| reading.chars().any(char::is_alphanumeric));
     if readings.is_empty() { vec![Cow::Borrowed(text)] } else { readings }
 }
 
 fn is_one_of(word: &str, words: &[&str]) -> bool {
-    words.iter().any(|other| word.eq_ignore_ascii_case(other) || !word.is_ascii() && word.to_lowercase() == *other)
+    words
+        .iter()
+        .any(|other| word.eq_ignore_ascii_case(other) || !word.is_ascii() && word.to_lowercase() == *other)
 }
 
 /// The text outside its brackets, where it has any.

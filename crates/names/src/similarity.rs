@@ -86,11 +86,15 @@ fn whole_words(a: &Token, b: &Token) -> f32 {
         best = same_skeleton(a, b);
     }
     // Someone left the vowels out.
-    if a.consonants == b.consonants && (*a.consonants == *a.text || *b.consonants == *b.text) && a.consonants.len() >= 2 {
+    if a.consonants == b.consonants
+        && (*a.consonants == *a.text || *b.consonants == *b.text)
+        && a.consonants.len() >= 2
+    {
         best = best.max(WITHOUT_VOWELS);
     }
     let (shorter, longer) = if letters.0 <= letters.1 { (a, b) } else { (b, a) };
-    if shorter.text.len() >= MIN_PREFIX && longer.text.starts_with(&*shorter.text) && shorter.known.is_none() {
+    if shorter.text.len() >= MIN_PREFIX && longer.text.starts_with(&*shorter.text) && shorter.known.is_none()
+    {
         let share = shorter.text.len() as f32 / longer.text.len() as f32;
         if share >= 0.25 {
             best = best.max(0.66 + 0.3 * share);

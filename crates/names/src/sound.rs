@@ -88,11 +88,13 @@ fn sound_at(word: &[u8], at: usize) -> (&'static [u8], usize) {
         (b'i', b'e' | b'y' | b'j' | b'i', ..) => (b"i", 2),
         (b'y', b'i' | b'y', ..) => (b"i", 2),
         (b'y', b'e', ..) => (b"e", 2),
-        (b'u' | b'o' | b'a', b'e', next, _) if before != b' ' && !is_vowel(before) && next != b' ' => match word[at] {
-            b'u' => (b"u", 2),
-            b'o' => (b"o", 2),
-            _ => (b"a", 2),
-        },
+        (b'u' | b'o' | b'a', b'e', next, _) if before != b' ' && !is_vowel(before) && next != b' ' => {
+            match word[at] {
+                b'u' => (b"u", 2),
+                b'o' => (b"o", 2),
+                _ => (b"a", 2),
+            }
+        }
         (b'y', next, ..) if at == 0 && is_vowel(next) => (b"y", 1),
         (b'y', ..) => (b"i", 1),
         (other, ..) => (LETTERS.get(usize::from(other)).map_or(&[], std::slice::from_ref), 1),
@@ -129,7 +131,10 @@ pub(crate) fn skeleton(folded: &str) -> String {
 
 /// A word without its vowels, its first letter kept: what is left of it where someone leaves vowels out.
 pub(crate) fn consonants(word: &str) -> String {
-    word.char_indices().filter(|(at, letter)| *at == 0 || !is_vowel(*letter as u8)).map(|(_, letter)| letter).collect()
+    word.char_indices()
+        .filter(|(at, letter)| *at == 0 || !is_vowel(*letter as u8))
+        .map(|(_, letter)| letter)
+        .collect()
 }
 
 /// How far the vowels of two folded words with the same skeleton are apart; 0 for the same vowels.
@@ -148,7 +153,8 @@ pub(crate) fn vowel_distance(one: &str, other: &str, bare: bool) -> f32 {
         lacks_one |= left.is_empty() && !right.is_empty();
         lacks_other |= right.is_empty() && !left.is_empty();
         // The consonants agree, so both end together.
-        let (Some(next_one), Some(next_other)) = (one.get(left.len() + 1..), other.get(right.len() + 1..)) else {
+        let (Some(next_one), Some(next_other)) = (one.get(left.len() + 1..), other.get(right.len() + 1..))
+        else {
             // Who drops vowels drops them on one side.
             return if lacks_one && lacks_other && !bare { distance + 0.1 } else { distance };
         };

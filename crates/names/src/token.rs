@@ -125,7 +125,9 @@ pub(crate) fn parse(text: &str, kind: NameKind) -> Result<Name, NameError> {
     }
     // `FAMILY, Given` is turned round, so that a compound that the comma cut is whole again.
     let turned = match text.split_once(',') {
-        Some((family, given)) if kind == NameKind::Person && !given.contains(',') => Some(format!("{given} {family}")),
+        Some((family, given)) if kind == NameKind::Person && !given.contains(',') => {
+            Some(format!("{given} {family}"))
+        }
         _ => None,
     };
     let mut words = script::words(turned.as_deref().unwrap_or(text), kind == NameKind::Person);
@@ -144,7 +146,9 @@ pub(crate) fn parse(text: &str, kind: NameKind) -> Result<Name, NameError> {
     if !tokens.iter().any(|token| matches!(token.tag, Tag::Name | Tag::Initial)) {
         let weightiest = tokens.iter().map(|token| token.weight).fold(0.0, f32::max);
         for (token, word) in tokens.iter_mut().zip(&words) {
-            if matches!(token.tag, Tag::Title | Tag::Particle) || (weightiest < 0.5 && token.tag == Tag::Common) {
+            if matches!(token.tag, Tag::Title | Tag::Particle)
+                || (weightiest < 0.5 && token.tag == Tag::Common)
+            {
                 *token = Token::name(word, kind);
             }
         }
@@ -155,7 +159,8 @@ pub(crate) fn parse(text: &str, kind: NameKind) -> Result<Name, NameError> {
 /// Tells two texts apart that differ in more than case and spaces (FNV-1a).
 fn fingerprint(text: &str) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for character in text.chars().filter(|character| !character.is_whitespace()).flat_map(char::to_lowercase) {
+    for character in text.chars().filter(|character| !character.is_whitespace()).flat_map(char::to_lowercase)
+    {
         hash = (hash ^ u64::from(u32::from(character))).wrapping_mul(0x0100_0000_01b3);
     }
     hash
@@ -180,8 +185,14 @@ fn join_dotted_forms(words: &mut Vec<Word>, kind: NameKind) {
     }
 }
 
-const SERVANT: &[&str] = &["abd", "abdl", "abdr", "abdal", "abdul", "abdel", "abdal", "abdol", "abdoul", "abdur", "abdus", "abdu", "abdou", "abdil", "abdi"];
-const ARTICLE: &[&str] = &["al", "el", "ul", "il", "ol", "ur", "ar", "er", "us", "as", "es", "ad", "ed", "ud", "an", "en", "un", "az", "ez", "uz", "ash", "esh", "oul"];
+const SERVANT: &[&str] = &[
+    "abd", "abdl", "abdr", "abdal", "abdul", "abdel", "abdal", "abdol", "abdoul", "abdur", "abdus", "abdu",
+    "abdou", "abdil", "abdi",
+];
+const ARTICLE: &[&str] = &[
+    "al", "el", "ul", "il", "ol", "ur", "ar", "er", "us", "as", "es", "ad", "ed", "ud", "an", "en", "un",
+    "az", "ez", "uz", "ash", "esh", "oul",
+];
 
 /// Arabic names of several words that other spellings write as one: `Abd al-Rahman`, `Nur ad-Din`, `Nasr Allah`.
 fn join_compounds(words: &mut Vec<Word>) {
@@ -193,21 +204,27 @@ fn join_compounds(words: &mut Vec<Word>) {
             let rest = text(1 + article);
             // `Abdi` and a lone `Abdul` are names of their own where another given or family name follows them.
             if rest.len() >= 3 && (text(0) != "abdi" || article == 1) && !SERVANT.contains(&rest) {
-                let joined = Word { text: servant_of(rest), unvocalised: words[at + 1 + article].unvocalised };
+                let joined =
+                    Word { text: servant_of(rest), unvocalised: words[at + 1 + article].unvocalised };
                 words.splice(at..=at + 1 + article, [joined]);
             }
         } else if at > 0 && words[at - 1].text.len() >= 3 {
             let article = usize::from(ARTICLE.contains(&text(0)));
             let joined = match text(article) {
                 "din" | "deen" | "dine" | "dien" => Some("addin"),
-                "eddine" | "eddin" | "uddin" | "addin" | "aldin" | "eldin" | "uldin" | "uddeen" if article == 0 => Some("addin"),
+                "eddine" | "eddin" | "uddin" | "addin" | "aldin" | "eldin" | "uldin" | "uddeen"
+                    if article == 0 =>
+                {
+                    Some("addin")
+                }
                 "allah" | "lah" if article == 0 || text(1) == "lah" => Some("ullah"),
                 "ullah" | "ollah" if article == 0 => Some("ullah"),
                 _ => None,
             };
             if let Some(ending) = joined {
                 let before = &words[at - 1];
-                let joined = Word { text: format!("{}{ending}", before.text), unvocalised: before.unvocalised };
+                let joined =
+                    Word { text: format!("{}{ending}", before.text), unvocalised: before.unvocalised };
                 words.splice(at - 1..=at + article, [joined]);
                 continue;
             }
@@ -281,7 +298,11 @@ fn tag(word: &Word, at: usize, count: usize, kind: NameKind) -> Token {
             Role::Title if kind != NameKind::Organisation => return Token::new(text, Tag::Title, 0.04),
             Role::Particle if !single || !person => {
                 let text = usual_particle(text);
-                return Token::new(text, Tag::Particle, if matches!(text, "abu" | "umm") { WEIGHT_KUNYA } else { 0.08 });
+                return Token::new(
+                    text,
+                    Tag::Particle,
+                    if matches!(text, "abu" | "umm") { WEIGHT_KUNYA } else { 0.08 },
+                );
             }
             Role::Legal(class) if !person && count > 1 => return Token::new(class, Tag::Legal, 0.06),
             Role::Filler if !person => return Token::new(text, Tag::Common, 0.2),

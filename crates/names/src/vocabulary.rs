@@ -12,14 +12,15 @@ use crate::similarity::{self, MAX_EDITED_LETTERS, MIN_PREFIX};
 use crate::token::{Tag, Token};
 
 /// The distinct tokens of many names.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Vocabulary {
     /// Sorted by text, so that a prefix is a range.
     tokens: Vec<Token>,
-    by_skeleton: FxHashMap<Box<str>, Vec<u32>>,
-    by_consonants: FxHashMap<Box<str>, Vec<u32>>,
+    by_text: Keys,
+    by_skeleton: Keys,
+    by_consonants: Keys,
+    by_deletion: Keys,
     by_class: FxHashMap<u16, Vec<u32>>,
-    deletions: Deletions,
 }
 
 /// Numbers the distinct tokens while names are read.
@@ -54,19 +55,25 @@ impl VocabularyBuilder {
         let mut numbered: Vec<(u32, Token)> = finals.iter().copied().zip(self.tokens).collect();
         numbered.sort_by_key(|(number, _)| *number);
         let tokens: Vec<Token> = numbered.into_iter().map(|(_, token)| token).collect();
-        let mut vocabulary =
-            Vocabulary { deletions: Deletions::of(&tokens), by_skeleton: FxHashMap::default(), by_consonants: FxHashMap::default(), by_class: FxHashMap::default(), tokens };
-        for (number, token) in vocabulary.tokens.iter().enumerate() {
-            if matches!(token.tag, Tag::Name | Tag::Common) {
-                vocabulary.by_consonants.entry(token.consonants.clone()).or_default().push(number as u32);
-            }
-            for part in token.parts() {
-                vocabulary.by_skeleton.entry(part.skeleton.clone()).or_default().push(number as u32);
-                for (class, _) in part.known.iter().flat_map(|known| &known.classes) {
-                    vocabulary.by_class.entry(*class).or_default().push(number as u32);
-                }
+        let keys = |of: fn(&Token, &mut dyn FnMut(u32))| Keys::of(&tokens, of);
+        let mut by_class: FxHashMap<u16, Vec<u32>> = FxHashMap::default();
+        for (number, token) in tokens.iter().enumerate() {
+            for (class, _) in token.parts().filter_map(|part| part.known).flat_map(|known| &known.classes) {
+                by_class.entry(*class).or_default().push(number as u32);
             }
         }
+        let vocabulary = Vocabulary {
+            by_text: keys(|token, each| each(hash(&token.text))),
+            by_skeleton: keys(|token, each| token.parts().for_each(|part| each(hash(&part.skeleton)))),
+            by_consonants: keys(|token, each| {
+                token.parts().take(1).for_each(|word| each(hash(&word.consonants)))
+            }),
+            by_deletion: keys(|token, each| {
+                token.parts().take(1).for_each(|word| for_each_deletion(&word.text, &mut *each))
+            }),
+            by_class,
+            tokens,
+        };
         (vocabulary, finals)
     }
 }
@@ -90,134 +97,153 @@ impl Vocabulary {
         self.tokens.get(number as usize)
     }
 
-    /// Every token that `compare` would align with this one, and how alike they are.
+    /// Every token that `compare` would align with this one.
     #[must_use]
-    pub fn alike(&self, token: &Token) -> Vec<(u32, f32)> {
+    pub fn alike(&self, token: &Token) -> Vec<u32> {
         let mut candidates: Vec<u32> = Vec::new();
-        candidates.extend(self.range(|text| text < &*token.text, |text| *text == *token.text));
+        let mut add = |number| candidates.push(number);
+        self.by_text.visit(hash(&token.text), &mut add);
         match token.tag {
-            Tag::Initial => candidates.extend(self.prefixed(&token.text)),
+            Tag::Initial => self.prefixed(&token.text).for_each(&mut add),
             Tag::Name | Tag::Common => {
                 for part in token.parts() {
-                    candidates.extend(self.by_skeleton.get(&part.skeleton).into_iter().flatten());
+                    self.by_skeleton.visit(hash(&part.skeleton), &mut add);
                     for (class, _) in part.known.iter().flat_map(|known| &known.classes) {
-                        candidates.extend(self.by_class.get(class).into_iter().flatten());
+                        self.by_class.get(class).into_iter().flatten().copied().for_each(&mut add);
                     }
                 }
                 if *token.consonants == *token.text {
-                    candidates.extend(self.by_consonants.get(&token.consonants).into_iter().flatten());
+                    self.by_consonants.visit(hash(&token.consonants), &mut add);
                 } else {
-                    candidates.extend(self.range(|text| text < &*token.consonants, |text| *text == *token.consonants));
+                    self.by_text.visit(hash(&token.consonants), &mut add);
                 }
-                self.deletions.visit(&token.text, |number| candidates.push(number));
+                for_each_deletion(&token.text, &mut |key| self.by_deletion.visit(key, &mut add));
                 if token.known.is_none() && token.text.len() >= MIN_PREFIX {
-                    candidates.extend(self.prefixed(&token.text));
+                    self.prefixed(&token.text).for_each(&mut add);
                 }
-                for length in (1..token.text.len()).chain([1]) {
-                    let prefix = token.text.get(..length).unwrap_or(&token.text);
-                    candidates.extend(self.range(|text| text < prefix, |text| text == prefix));
+                let mut prefix = Hash::default();
+                for letter in token.text.bytes() {
+                    prefix.add(letter);
+                    self.by_text.visit(prefix.key(), &mut add);
                 }
             }
             Tag::Legal | Tag::Number | Tag::Particle | Tag::Title => {}
         }
         candidates.sort_unstable();
         candidates.dedup();
-        let alike = candidates.into_iter().filter_map(|number| {
-            let similarity = similarity::similarity(token, self.tokens.get(number as usize)?);
-            (similarity > 0.0).then_some((number, similarity))
+        candidates.retain(|number| {
+            self.token(*number).is_some_and(|other| similarity::similarity(token, other) > 0.0)
         });
-        alike.collect()
+        candidates
     }
 
     /// Every token that is these two neighbours as one word.
     #[must_use]
     pub fn joined_as(&self, joined: &Joined) -> Vec<u32> {
-        let candidates = self.by_skeleton.get(joined.key()).map_or(&[][..], Vec::as_slice);
-        let is_joined = |number: &u32| self.token(*number).is_some_and(|token| is_joined(joined, token));
-        candidates.iter().copied().filter(is_joined).collect()
+        let mut words = Vec::new();
+        self.by_skeleton.visit(hash(joined.key()), &mut |number| {
+            if self.token(number).is_some_and(|token| is_joined(joined, token)) {
+                words.push(number);
+            }
+        });
+        words
     }
 
     fn prefixed(&self, prefix: &str) -> std::ops::Range<u32> {
-        self.range(|text| text < prefix, |text| text.starts_with(prefix))
-    }
-
-    /// The tokens after those before, as long as they are within.
-    fn range(&self, before: impl Fn(&str) -> bool, within: impl Fn(&str) -> bool) -> std::ops::Range<u32> {
-        let start = self.tokens.partition_point(|token| before(&token.text));
-        let length = self.tokens[start..].partition_point(|token| within(&token.text));
+        let start = self.tokens.partition_point(|token| &*token.text < prefix);
+        let length = self.tokens[start..].partition_point(|token| token.text.starts_with(prefix));
         start as u32..(start + length) as u32
     }
 }
 
-/// What every token becomes by up to two deletions, hashed (the symmetric-delete index of Garbe's SymSpell).
-#[derive(Debug, Default)]
-struct Deletions {
-    /// Hash in the upper half, the token's number in the lower, ascending.
+/// Tokens by a hashed key. Keys of one hash are not told apart: what is found is compared anyway.
+#[derive(Debug)]
+struct Keys {
+    /// The hash in the upper half, the token's number in the lower, ascending.
     entries: Vec<u64>,
-    /// Where the entries of each leading `BUCKET_BITS` of the hash start.
+    /// Where the entries of each leading bits of the hash start.
     buckets: Vec<u32>,
+    /// How many bits of the hash a bucket leaves out.
+    shift: u32,
 }
 
-const BUCKET_BITS: u32 = 20;
-
-impl Deletions {
-    fn of(tokens: &[Token]) -> Self {
+impl Keys {
+    fn of(tokens: &[Token], keys: fn(&Token, &mut dyn FnMut(u32))) -> Self {
         let mut entries = Vec::new();
         for (number, token) in tokens.iter().enumerate() {
-            if matches!(token.tag, Tag::Name | Tag::Common) {
-                for_each_deletion(token.text.as_bytes(), |hash| entries.push(u64::from(hash) << 32 | number as u64));
-            }
+            keys(token, &mut |key| entries.push(u64::from(key) << 32 | number as u64));
         }
         entries.sort_unstable();
         entries.dedup();
         entries.shrink_to_fit();
-        let mut buckets = vec![0; (1 << BUCKET_BITS) + 1];
+        let bits = entries.len().max(2).ilog2().min(20);
+        let shift = 32 - bits;
+        let mut buckets = vec![0; (1 << bits) + 1];
         for entry in &entries {
-            buckets[(entry >> (64 - BUCKET_BITS)) as usize + 1] += 1;
+            buckets[(entry >> (32 + shift)) as usize + 1] += 1;
         }
         for bucket in 1..buckets.len() {
             buckets[bucket] += buckets[bucket - 1];
         }
-        Self { entries, buckets }
+        Self { entries, buckets, shift }
     }
 
-    fn visit(&self, text: &str, mut found: impl FnMut(u32)) {
-        for_each_deletion(text.as_bytes(), |hash| {
-            let bucket = (hash >> (32 - BUCKET_BITS)) as usize;
-            let (Some(start), Some(end)) = (self.buckets.get(bucket), self.buckets.get(bucket + 1)) else { return };
-            for entry in &self.entries[*start as usize..*end as usize] {
-                if (entry >> 32) as u32 == hash {
-                    found(*entry as u32);
-                }
+    fn visit(&self, key: u32, found: &mut impl FnMut(u32)) {
+        let bucket = (key >> self.shift) as usize;
+        for entry in &self.entries[self.buckets[bucket] as usize..self.buckets[bucket + 1] as usize] {
+            if (entry >> 32) as u32 == key {
+                found(*entry as u32);
             }
-        });
+        }
     }
 }
 
-/// Calls with the hash of a word and of what up to two deletions make of it. Two edits need a word of seven letters
+/// A hash that grows letter by letter (the multiplier is FxHash's).
+#[derive(Debug, Default, Clone, Copy)]
+struct Hash(u64);
+
+impl Hash {
+    fn add(&mut self, letter: u8) {
+        self.0 = (self.0.rotate_left(5) ^ u64::from(letter)).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+
+    fn key(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+fn hash(text: &str) -> u32 {
+    let mut hash = Hash::default();
+    text.bytes().for_each(|letter| hash.add(letter));
+    hash.key()
+}
+
+/// Calls with the hash of a word and of what up to two deletions make of it (Garbe's symmetric-delete search). Two edits need a word of seven letters
 /// on one side, so five on the other.
-fn for_each_deletion(text: &[u8], mut each: impl FnMut(u32)) {
+fn for_each_deletion(text: &str, each: &mut (impl FnMut(u32) + ?Sized)) {
     let length = text.len();
     if !(MIN_PREFIX..=MAX_EDITED_LETTERS).contains(&length) {
         return;
     }
-    each(hash_without(text, length, length));
+    let text = text.as_bytes();
+    each(hash_without(text, Hash::default(), 0, length));
+    let mut before = Hash::default();
     for first in 0..length {
-        each(hash_without(text, first, length));
+        each(hash_without(text, before, first + 1, length));
         if length >= 5 {
+            let mut between = before;
             for second in first + 1..length {
-                each(hash_without(text, first, second));
+                each(hash_without(text, between, second + 1, length));
+                between.add(text[second]);
             }
         }
+        before.add(text[first]);
     }
 }
 
-fn hash_without(text: &[u8], first: usize, second: usize) -> u32 {
-    let mut hash = 0_u64;
-    for (at, letter) in text.iter().enumerate() {
-        if at != first && at != second {
-            hash = (hash.rotate_left(5) ^ u64::from(*letter)).wrapping_mul(0x517c_c1b7_2722_0a95);
-        }
-    }
-    (hash >> 32) as u32
+/// Goes on with the letters from a place to the end.
+fn hash_without(text: &[u8], before: Hash, from: usize, end: usize) -> u32 {
+    let mut hash = before;
+    text[from..end].iter().for_each(|letter| hash.add(*letter));
+    hash.key()
 }

@@ -82,7 +82,11 @@ pub(crate) fn is_compound_family_name(first: char, second: char) -> bool {
 
 /// The company word that a run of Han begins with: its length in characters and its English words.
 pub(crate) fn han_word(run: &[char]) -> Option<(usize, &'static str)> {
-    LEXICON.han_words.iter().find(|(word, _)| run.starts_with(word)).map(|(word, english)| (word.len(), *english))
+    LEXICON
+        .han_words
+        .iter()
+        .find(|(word, _)| run.starts_with(word))
+        .map(|(word, english)| (word.len(), *english))
 }
 
 fn lines(table: &'static str) -> impl Iterator<Item = &'static str> {
@@ -148,7 +152,9 @@ impl Lexicon {
     }
 
     fn add_roles(&mut self, line: &'static str) {
-        let Some((role, words)) = line.strip_prefix('[').and_then(|line| line.split_once(']')) else { return };
+        let Some((role, words)) = line.strip_prefix('[').and_then(|line| line.split_once(']')) else {
+            return;
+        };
         let role = match role.split_once(' ') {
             Some(("legal", class)) => Role::Legal(class),
             Some(("number", value)) => Role::Number(value),

@@ -5,11 +5,48 @@ use super::{Script, script_of};
 
 /// Latin letter, and the Cyrillic and Greek ones that look like it.
 const LOOKALIKES: &[(char, &str)] = &[
-    ('a', "аα"), ('A', "АΑ"), ('b', "Ьь"), ('B', "ВΒ"), ('c', "сϲ"), ('C', "СϹ"), ('d', "ԁ"), ('e', "еε"), ('E', "ЕΕ"),
-    ('g', "ɡ"), ('G', "Ԍ"), ('h', "һ"), ('H', "НΗ"), ('i', "іι"), ('I', "ІΙ"), ('j', "јϳ"), ('J', "Ј"), ('k', "кκ"),
-    ('K', "КΚ"), ('l', "ӏ"), ('m', "м"), ('M', "МΜ"), ('n', "пη"), ('N', "Ν"), ('o', "оο"), ('O', "ОΟ"), ('p', "рρ"),
-    ('P', "РΡ"), ('q', "ԛ"), ('r', "г"), ('s', "ѕ"), ('S', "Ѕ"), ('t', "тτ"), ('T', "ТΤ"), ('u', "υ"), ('v', "ѵν"),
-    ('w', "ԝω"), ('x', "хχ"), ('X', "ХΧ"), ('y', "уγ"), ('Y', "УΥ"), ('Z', "Ζ"),
+    ('a', "аα"),
+    ('A', "АΑ"),
+    ('b', "Ьь"),
+    ('B', "ВΒ"),
+    ('c', "сϲ"),
+    ('C', "СϹ"),
+    ('d', "ԁ"),
+    ('e', "еε"),
+    ('E', "ЕΕ"),
+    ('g', "ɡ"),
+    ('G', "Ԍ"),
+    ('h', "һ"),
+    ('H', "НΗ"),
+    ('i', "іι"),
+    ('I', "ІΙ"),
+    ('j', "јϳ"),
+    ('J', "Ј"),
+    ('k', "кκ"),
+    ('K', "КΚ"),
+    ('l', "ӏ"),
+    ('m', "м"),
+    ('M', "МΜ"),
+    ('n', "пη"),
+    ('N', "Ν"),
+    ('o', "оο"),
+    ('O', "ОΟ"),
+    ('p', "рρ"),
+    ('P', "РΡ"),
+    ('q', "ԛ"),
+    ('r', "г"),
+    ('s', "ѕ"),
+    ('S', "Ѕ"),
+    ('t', "тτ"),
+    ('T', "ТΤ"),
+    ('u', "υ"),
+    ('v', "ѵν"),
+    ('w', "ԝω"),
+    ('x', "хχ"),
+    ('X', "ХΧ"),
+    ('y', "уγ"),
+    ('Y', "УΥ"),
+    ('Z', "Ζ"),
 ];
 
 fn to_latin(character: char) -> Option<char> {
@@ -41,7 +78,8 @@ pub(super) fn undo(word: &mut [char]) {
             continue;
         }
         let latin = if script == Script::Latin { Some(*character) } else { to_latin(*character) };
-        let replaced = if into == Script::Latin { latin } else { latin.and_then(|latin| from_latin(latin, into)) };
+        let replaced =
+            if into == Script::Latin { latin } else { latin.and_then(|latin| from_latin(latin, into)) };
         if let Some(replaced) = replaced {
             *character = replaced;
         }

@@ -6,7 +6,10 @@ pub(super) fn transliterate(word: &[char], foreign: bool, into: &mut String) {
     let mut at = 0;
     while at < plain.len() {
         let next = plain.get(at + 1).copied().unwrap_or(' ');
-        let voiced = matches!(plain.get(at + 2), Some('α' | 'ε' | 'η' | 'ι' | 'ο' | 'υ' | 'ω' | 'β' | 'γ' | 'δ' | 'ζ' | 'λ' | 'μ' | 'ν' | 'ρ'));
+        let voiced = matches!(
+            plain.get(at + 2),
+            Some('α' | 'ε' | 'η' | 'ι' | 'ο' | 'υ' | 'ω' | 'β' | 'γ' | 'δ' | 'ζ' | 'λ' | 'μ' | 'ν' | 'ρ')
+        );
         let (latin, length) = match (plain[at], next) {
             ('ο', 'υ') if foreign && matches!(plain.get(at + 2), Some('α' | 'ε' | 'ι')) => ("w", 2),
             ('ο', 'υ') => ("ou", 2),

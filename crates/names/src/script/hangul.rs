@@ -6,12 +6,12 @@ use super::Word;
 const INITIALS: [&str; 19] =
     ["g", "kk", "n", "d", "tt", "r", "m", "b", "pp", "s", "ss", "", "j", "jj", "ch", "k", "t", "p", "h"];
 const VOWELS: [&str; 21] = [
-    "a", "ae", "ya", "yae", "eo", "e", "yeo", "ye", "o", "wa", "wae", "oe", "yo", "u", "wo", "we", "wi", "yu", "eu",
-    "ui", "i",
+    "a", "ae", "ya", "yae", "eo", "e", "yeo", "ye", "o", "wa", "wae", "oe", "yo", "u", "wo", "we", "wi",
+    "yu", "eu", "ui", "i",
 ];
 const FINALS: [&str; 28] = [
-    "", "k", "k", "k", "n", "n", "n", "t", "l", "k", "m", "l", "l", "l", "p", "l", "m", "p", "p", "t", "t", "ng", "t",
-    "t", "k", "t", "p", "t",
+    "", "k", "k", "k", "n", "n", "n", "t", "l", "k", "m", "l", "l", "l", "p", "l", "m", "p", "p", "t", "t",
+    "ng", "t", "t", "k", "t", "p", "t",
 ];
 
 /// A family name as most of its bearers write it.
@@ -45,7 +45,8 @@ fn family(syllable: char) -> Option<&'static str> {
 }
 
 fn syllable(character: char, northern: bool, into: &mut String) {
-    let Some(number) = (character as usize).checked_sub(0xAC00).filter(|number| *number < 19 * 21 * 28) else {
+    let Some(number) = (character as usize).checked_sub(0xAC00).filter(|number| *number < 19 * 21 * 28)
+    else {
         return super::push_any_ascii(character, into);
     };
     let (initial, vowel) = (INITIALS[number / (21 * 28)], VOWELS[number / 28 % 21]);

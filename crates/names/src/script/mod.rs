@@ -45,7 +45,9 @@ impl Word {
 fn script_of(character: char) -> Script {
     match character as u32 {
         0x30..=0x39 => Script::Digit,
-        0x41..=0x5A | 0x61..=0x7A | 0xAA | 0xBA | 0xC0..=0x24F | 0x250..=0x2AF | 0x1E00..=0x1EFF => Script::Latin,
+        0x41..=0x5A | 0x61..=0x7A | 0xAA | 0xBA | 0xC0..=0x24F | 0x250..=0x2AF | 0x1E00..=0x1EFF => {
+            Script::Latin
+        }
         0x370..=0x3FF | 0x1F00..=0x1FFF => Script::Greek,
         0x400..=0x52F | 0x1C80..=0x1C8F | 0xA640..=0xA69F => Script::Cyrillic,
         0x590..=0x5FF => Script::Hebrew,
@@ -161,7 +163,9 @@ fn push_ascii(word: String, found: &mut Vec<Word>) {
         letter(at.checked_sub(1)) && letter(Some(at + 1))
     };
     if digits * 3 <= bytes.len() && (0..bytes.len()).all(|at| bytes[at].is_ascii_lowercase() || inside(at)) {
-        found.push(Word::new(word.replace('0', "o").replace('1', "l").replace('3', "e").replace('4', "a").replace('5', "s")));
+        found.push(Word::new(
+            word.replace('0', "o").replace('1', "l").replace('3', "e").replace('4', "a").replace('5', "s"),
+        ));
         return;
     }
     found.push(Word::new(word));

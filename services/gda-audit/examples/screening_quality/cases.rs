@@ -22,7 +22,7 @@ pub struct Case {
 pub fn is_held_out(id: &str) -> bool {
     let mut hasher = DefaultHasher::new();
     id.hash(&mut hasher);
-    hasher.finish() % 4 == 0
+    hasher.finish().is_multiple_of(4)
 }
 
 pub fn kind_of(record: &Record) -> PersonKind {
@@ -65,10 +65,10 @@ pub fn make(records: &[Record]) -> Vec<Case> {
         // The UN gives the name in its own script second.
         let own_script =
             record.names.get(1).filter(|variant| record.kind == Kind::Person && !is_latin(&variant.whole));
-        if let Some(variant) = own_script {
-            if let Some(class) = script_class(&variant.whole) {
-                push(&mut cases, class, record, name, &variant.whole, true, &mut random);
-            }
+        if let Some((variant, class)) =
+            own_script.and_then(|variant| Some((variant, script_class(&variant.whole)?)))
+        {
+            push(&mut cases, class, record, name, &variant.whole, true, &mut random);
         }
         for variant in
             record.names.iter().filter(|v| v.strength == NameStrength::Strong && is_latin(&v.whole))
@@ -294,7 +294,7 @@ fn initials(words: &[&str], random: &mut Random) -> Option<String> {
 }
 
 fn random_dot(word: &str) -> bool {
-    word.len() % 2 == 0
+    word.len().is_multiple_of(2)
 }
 
 fn other_order(words: &[&str], random: &mut Random) -> String {

@@ -10,7 +10,9 @@ fn named(name: &str) -> Person {
 
 #[test]
 fn what_is_no_name_is_refused() {
-    for text in ["", " ", "...", "\u{0}\u{1}\u{7f}", "\u{200f}\u{202e}\u{200b}", "—–‘’", "()", "（）", "\u{301}"] {
+    for text in
+        ["", " ", "...", "\u{0}\u{1}\u{7f}", "\u{200f}\u{202e}\u{200b}", "—–‘’", "()", "（）", "\u{301}"]
+    {
         assert_eq!(Subject::of_person(&named(text)).err(), Some(NameError::Empty), "{text:?}");
     }
     assert_eq!(Subject::of_person(&named(&"a".repeat(10_000))).err(), Some(NameError::TooLong));

@@ -12,12 +12,14 @@ fn company(name: &str) -> Person {
 }
 
 fn born(name: &str, year: i16, month: u8, day: u8) -> Person {
-    let birth = BirthDate { year: Some(year), until_year: None, month: Some(month), day: Some(day), circa: false };
+    let birth =
+        BirthDate { year: Some(year), until_year: None, month: Some(month), day: Some(day), circa: false };
     Person { birth: Some(birth), ..person(name) }
 }
 
 fn compare(one: &Person, other: &Person) -> Comparison {
-    screening::compare(&Subject::of_person(one).unwrap(), &Subject::of_person(other).unwrap())
+    let subject = |person: &Person| Subject::of_person(person).expect("a name");
+    screening::compare(&subject(one), &subject(other))
 }
 
 #[track_caller]
@@ -144,10 +146,19 @@ fn companies() {
 
 #[test]
 fn every_property_is_explained() {
-    let one = Person { countries: vec!["Russia".to_owned()], gender: Some(Gender::Male), ..born("Vladimir Karpovich", 1961, 4, 12) };
-    let other = Person { countries: vec!["RU".to_owned()], gender: Some(Gender::Male), ..born("Wladimir Karpowitsch", 1961, 4, 12) };
+    let one = Person {
+        countries: vec!["Russia".to_owned()],
+        gender: Some(Gender::Male),
+        ..born("Vladimir Karpovich", 1961, 4, 12)
+    };
+    let other = Person {
+        countries: vec!["RU".to_owned()],
+        gender: Some(Gender::Male),
+        ..born("Wladimir Karpowitsch", 1961, 4, 12)
+    };
     let comparison = compare(&one, &other);
-    let properties: Vec<_> = comparison.applied_scores.iter().map(|applied| serde_json::json!(applied)).collect();
+    let properties: Vec<_> =
+        comparison.applied_scores.iter().map(|applied| serde_json::json!(applied)).collect();
     assert_eq!(properties.len(), 5);
     assert_eq!(properties[0]["property"], "name");
     assert_eq!(properties[0]["personValue"], "Vladimir Karpovich");

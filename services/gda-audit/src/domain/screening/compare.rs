@@ -65,8 +65,8 @@ pub fn compare(query: &Subject, target: &Subject) -> Comparison {
     let mut best: Option<(f32, &str, &str)> = None;
     for one in &query.names {
         for other in &target.names {
-            let points =
-                name_points(&NameRef::from(&one.name), &NameRef::from(&other.name), one.weak || other.weak);
+            let score = names::compare(&NameRef::from(&one.name), &NameRef::from(&other.name)).score;
+            let points = name_points(score, one.weak || other.weak);
             if best.is_none_or(|(most, ..)| points > most) {
                 best = Some((points, &one.text, &other.text));
             }
@@ -77,15 +77,15 @@ pub fn compare(query: &Subject, target: &Subject) -> Comparison {
 }
 
 /// The names' part of a score, 0–100.
-pub(super) fn name_points(one: &NameRef<'_>, other: &NameRef<'_>, weak: bool) -> f32 {
-    let points = 100.0 * names::compare(one, other).score;
+pub(super) fn name_points(score: f32, weak: bool) -> f32 {
+    let points = 100.0 * score;
     if weak { (points - WEAK_ALIAS).max(0.0) } else { points }
 }
 
-/// The score from the names' points and the facts. Only identical names make 100.
+/// The score from the names' points and the facts'. Only identical names make 100.
 pub(super) fn total(name_points: f32, facts_points: f32) -> f32 {
     let most = if name_points >= 100.0 { 100.0 } else { 99.0 };
-    (name_points + facts_points).clamp(0.0, most)
+    round((name_points + facts_points).clamp(0.0, most))
 }
 
 pub(super) fn explain(name_points: f32, one: &str, other: &str, query: &Facts, record: &Facts) -> Comparison {
@@ -102,12 +102,15 @@ pub(super) fn explain(name_points: f32, one: &str, other: &str, query: &Facts, r
         let (person_value, record_value) = (shown(query, property), shown(record, property));
         applied.push(AppliedScore { property, score: agreement, weight: points, person_value, record_value });
     }
-    let score = round(total(name_points, facts_points));
+    let score = total(name_points, facts_points);
     Comparison { score, is_match: score >= DEFAULT_THRESHOLD, applied_scores: applied }
 }
 
+/// More than rounding to a tenth adds to a score.
+pub(super) const ROUNDING: f32 = 0.06;
+
 /// To a tenth of a point, so that the score shown is the score decided by.
-pub(super) fn round(points: f32) -> f32 {
+fn round(points: f32) -> f32 {
     (points * 10.0).round() / 10.0
 }
 

@@ -4,7 +4,7 @@ use crate::domain::country;
 use crate::domain::record::BirthDate;
 
 use super::compare::Property;
-use super::subject::Facts;
+use super::subject::{Facts, PersonKind};
 
 /// A fact that both sides know, and what it is worth.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,6 +19,7 @@ pub(super) struct Evidence {
 const SAME_BIRTH_DATE: f32 = 8.0;
 const SAME_COUNTRY: f32 = 3.0;
 const SAME_GENDER: f32 = 1.0;
+const OTHER_KIND: f32 = -45.0;
 const SAME_DOCUMENT: f32 = 20.0;
 
 /// The most points that facts can add for someone of whom these are known, a shared document aside.
@@ -47,8 +48,16 @@ fn evidence(property: Property, agreement: f32, points: f32) -> Option<Evidence>
 }
 
 fn kind(query: &Facts, record: &Facts) -> Option<Evidence> {
-    let (one, other) = (query.kind?, record.kind?);
-    if one == other { evidence(Property::Type, 100.0, 0.0) } else { evidence(Property::Type, 0.0, -45.0) }
+    let agreement = if query.kind? == record.kind? { 100.0 } else { 0.0 };
+    evidence(Property::Type, agreement, kind_points(query.kind, record.kind))
+}
+
+/// What the kinds add or take.
+pub(super) fn kind_points(query: Option<PersonKind>, record: Option<PersonKind>) -> f32 {
+    match query.zip(record) {
+        Some((one, other)) if one != other => OTHER_KIND,
+        _ => 0.0,
+    }
 }
 
 fn gender(query: &Facts, record: &Facts) -> Option<Evidence> {

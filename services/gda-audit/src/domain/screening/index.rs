@@ -1,7 +1,6 @@
 //! An immutable index of records, and the search in it.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::rc::Rc;
 
 use names::{NameKind, NameRef, Token, Vocabulary, VocabularyBuilder};
 use rustc_hash::FxHashMap;
@@ -10,18 +9,21 @@ use crate::domain::record::Record;
 
 use super::compare::{self, Comparison};
 use super::evidence;
-use super::subject::{Facts, Person, Subject};
+use super::subject::{Facts, Person, PersonKind, Subject, SubjectName};
 
 /// Records, searchable by name. Immutable; share it behind an `Arc`.
 #[derive(Debug)]
 pub struct Index {
     entries: Vec<Entry>,
     names: Vec<IndexedName>,
-    /// The tokens of all names, one name after another.
+    /// What the search reads of each name: apart and small, because it reads it often.
+    bounds: Vec<Bounds>,
+    /// The tokens of all names, one name after another: the number, and in the upper bits the weight's place in
+    /// `weights`.
     tokens: Vec<u32>,
-    vocabulary: Vocabulary,
-    /// Weights by token number.
+    /// The few weights that tokens have.
     weights: Vec<f32>,
+    vocabulary: Vocabulary,
     postings: Postings,
     /// Neighbours in a name that a query may write as one word: the hash of their key, the name; ascending.
     joined: Vec<(u32, u32)>,
@@ -37,14 +39,23 @@ struct Entry {
 #[derive(Debug)]
 struct IndexedName {
     entry: u32,
-    /// Where its tokens start; they end where the next name's start.
-    start: u32,
-    weight: f32,
     fingerprint: u64,
     kind: NameKind,
     weak: bool,
     text: Box<str>,
 }
+
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// Where its tokens start; they end where the next name's start.
+    start: u32,
+    weight: f32,
+    kind: PersonKind,
+}
+
+/// The bits of a token that are its number.
+const NUMBER_BITS: u32 = 26;
+const NUMBER: u32 = (1 << NUMBER_BITS) - 1;
 
 /// The names that hold a token.
 #[derive(Debug, Default)]
@@ -70,6 +81,7 @@ impl Index {
     pub fn build<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
         let mut entries = Vec::new();
         let mut names = Vec::new();
+        let mut bounds = Vec::new();
         let mut tokens: Vec<u32> = Vec::new();
         let mut builder = VocabularyBuilder::default();
         let mut joined = Vec::new();
@@ -84,10 +96,14 @@ impl Index {
                     let [first, second] = pair else { continue };
                     joined.extend(names::joined(first, second).map(|joined| (hash(joined.key()), number)));
                 }
+                let weight = names::total_weight(&name.tokens);
+                bounds.push(Bounds {
+                    start: tokens.len() as u32,
+                    weight,
+                    kind: subject.facts.kind.unwrap_or(PersonKind::Natural),
+                });
                 names.push(IndexedName {
                     entry,
-                    start: tokens.len() as u32,
-                    weight: names::total_weight(&name.tokens),
                     fingerprint: name.fingerprint,
                     kind: name.kind,
                     weak: subject_name.weak,
@@ -101,17 +117,15 @@ impl Index {
             entries.push(Entry { id: record.id.as_str().into(), facts: subject.facts });
         }
         let (vocabulary, finals) = builder.finish();
+        bounds.push(Bounds { start: tokens.len() as u32, weight: 0.0, kind: PersonKind::Natural });
         for token in &mut tokens {
             *token = finals[*token as usize];
         }
         joined.sort_unstable();
         joined.dedup();
-        let weights = (0..vocabulary.len() as u32)
-            .filter_map(|token| vocabulary.token(token))
-            .map(Token::weight)
-            .collect();
-        let postings = Postings::of(&names, &tokens, vocabulary.len());
-        Self { entries, names, tokens, vocabulary, weights, postings, joined, by_document }
+        let postings = Postings::of(&bounds, &tokens, vocabulary.len());
+        let weights = pack_weights(&mut tokens, &vocabulary);
+        Self { entries, names, bounds, tokens, weights, vocabulary, postings, joined, by_document }
     }
 
     /// How many records.
@@ -137,21 +151,28 @@ impl Index {
     }
 
     fn name_tokens(&self, name: u32) -> &[u32] {
-        let start = self.names[name as usize].start as usize;
-        let end = self.names.get(name as usize + 1).map_or(self.tokens.len(), |next| next.start as usize);
-        &self.tokens[start..end]
+        let name = name as usize;
+        &self.tokens[self.bounds[name].start as usize..self.bounds[name + 1].start as usize]
+    }
+
+    fn names_of(&self, entry: u32) -> std::ops::Range<u32> {
+        let first = self.names.partition_point(|name| name.entry < entry);
+        first as u32..self.names.partition_point(|name| name.entry <= entry) as u32
     }
 
     fn name_ref(&self, name: u32) -> NameRef<'_> {
         let IndexedName { kind, fingerprint, .. } = self.names[name as usize];
-        let tokens =
-            self.name_tokens(name).iter().filter_map(|token| self.vocabulary.token(*token)).collect();
+        let tokens = self
+            .name_tokens(name)
+            .iter()
+            .filter_map(|token| self.vocabulary.token(*token & NUMBER))
+            .collect();
         NameRef { tokens, kind, fingerprint }
     }
 }
 
 impl Postings {
-    fn of(names: &[IndexedName], tokens: &[u32], vocabulary: usize) -> Self {
+    fn of(bounds: &[Bounds], tokens: &[u32], vocabulary: usize) -> Self {
         let mut starts = vec![0_u32; vocabulary + 1];
         for token in tokens {
             starts[*token as usize + 1] += 1;
@@ -161,9 +182,9 @@ impl Postings {
         }
         let mut next = starts.clone();
         let mut postings = vec![0; tokens.len()];
-        for (name, indexed) in names.iter().enumerate() {
-            let end = names.get(name + 1).map_or(tokens.len(), |next| next.start as usize);
-            for token in &tokens[indexed.start as usize..end] {
+        for (name, pair) in bounds.windows(2).enumerate() {
+            let [this, next_name] = pair else { continue };
+            for token in &tokens[this.start as usize..next_name.start as usize] {
                 postings[next[*token as usize] as usize] = name as u32;
                 next[*token as usize] += 1;
             }
@@ -174,6 +195,20 @@ impl Postings {
     fn of_token(&self, token: u32) -> &[u32] {
         &self.names[self.starts[token as usize] as usize..self.starts[token as usize + 1] as usize]
     }
+}
+
+/// Writes each token's weight into its upper bits, as its place in the list of all weights.
+fn pack_weights(tokens: &mut [u32], vocabulary: &Vocabulary) -> Vec<f32> {
+    let mut weights: Vec<f32> = Vec::new();
+    for token in tokens {
+        let weight = vocabulary.token(*token).map_or(1.0, Token::weight);
+        let place = weights.iter().position(|known| *known == weight).unwrap_or_else(|| {
+            weights.push(weight);
+            weights.len() - 1
+        });
+        *token |= (place as u32) << NUMBER_BITS;
+    }
+    weights
 }
 
 fn hash(key: &str) -> u32 {
@@ -191,7 +226,17 @@ struct Alike {
     names: usize,
 }
 
+/// A name of the index and its points against a query's name.
+#[derive(Debug, Clone, Copy)]
+struct Namesake {
+    name: u32,
+    points: f32,
+}
+
 /// A search's working memory, for one thread and many persons.
+///
+/// What it remembers of earlier searches spares work and changes no answer: the tokens of the vocabulary that a
+/// token is like, and the names of the index that a name is like.
 #[derive(Debug)]
 pub struct Screener<'a> {
     index: &'a Index,
@@ -201,14 +246,22 @@ pub struct Screener<'a> {
     /// By name: the last search that looked at it.
     seen: Vec<u32>,
     search: u32,
-    /// By entry: its best name so far, in the entries found.
-    found: FxHashMap<u32, Found>,
-    alike: FxHashMap<(Box<str>, names::Tag, bool), Arc<Alike>>,
-    alike_order: VecDeque<(Box<str>, names::Tag, bool)>,
+    alike: FxHashMap<TokenKey, Rc<Alike>>,
+    namesakes: FxHashMap<NameKey, Rc<[Namesake]>>,
 }
 
+type TokenKey = (Box<str>, names::Tag, bool);
+/// The name's text, what bears it, whether it is a poor one, and the least points asked for.
+type NameKey = (Box<str>, NameKind, bool, u32);
+
+/// Expansions of this many tokens are kept.
+const KEPT_TOKENS: usize = 1 << 15;
+/// Results of this many names are kept.
+const KEPT_NAMES: usize = 1 << 14;
+
+/// An entry's best name.
 #[derive(Debug, Clone, Copy)]
-struct Found {
+struct Best {
     points: f32,
     query_name: usize,
     name: u32,
@@ -216,16 +269,13 @@ struct Found {
 
 /// One of a query's names, ready to be held against the index's.
 struct Query<'q> {
-    number: usize,
     name: NameRef<'q>,
     weak: bool,
     weight: f32,
-    facts: &'q Facts,
-    threshold: f32,
+    kind: Option<PersonKind>,
+    /// Names with fewer points do not matter.
+    least: f32,
 }
-
-/// Expansions of this many tokens are kept.
-const KEPT_TOKENS: usize = 1 << 15;
 
 impl<'a> Screener<'a> {
     /// For one thread.
@@ -237,37 +287,65 @@ impl<'a> Screener<'a> {
             marked: Vec::new(),
             seen: vec![0; index.names.len()],
             search: 0,
-            found: FxHashMap::default(),
             alike: FxHashMap::default(),
-            alike_order: VecDeque::new(),
+            namesakes: FxHashMap::default(),
         }
     }
 
     /// All records whose score reaches the threshold (0–100), the highest first, in the records' order where equal.
     pub fn screen(&mut self, subject: &Subject, threshold: f32) -> Vec<Hit> {
-        self.found.clear();
-        for (number, name) in subject.names.iter().enumerate() {
-            let weak = name.weak;
-            let name = NameRef::from(&name.name);
-            let weight = names::total_weight(&name.tokens);
-            self.search_name(&Query { number, name, weak, weight, facts: &subject.facts, threshold });
-        }
         let index = self.index;
+        // With fewer, the name's points and the most that facts add stay below the threshold.
+        let least = threshold - evidence::most_points(&subject.facts) - compare::ROUNDING;
+        let mut found: FxHashMap<u32, Best> = FxHashMap::default();
+        for (query_name, name) in subject.names.iter().enumerate() {
+            for namesake in self.namesakes(name, subject.facts.kind, least).iter() {
+                add(&mut found, index, query_name, *namesake);
+            }
+            // A shared document adds more than `least` counts with.
+            for entry in
+                subject.facts.documents.iter().filter_map(|number| index.by_document.get(number)).flatten()
+            {
+                for number in index.names_of(*entry) {
+                    let (indexed, other) = (&index.names[number as usize], index.name_ref(number));
+                    let score = names::compare(&NameRef::from(&name.name), &other).score;
+                    let points = compare::name_points(score, name.weak || indexed.weak);
+                    add(&mut found, index, query_name, Namesake { name: number, points });
+                }
+            }
+        }
         let mut hits: Vec<Hit> = Vec::new();
-        for (entry, found) in &self.found {
-            let record = &index.entries[*entry as usize];
-            let (one, other) =
-                (&subject.names[found.query_name].text, &index.names[found.name as usize].text);
-            let comparison = compare::explain(found.points, one, other, &subject.facts, &record.facts);
-            if comparison.score >= threshold {
-                hits.push(Hit { record: *entry as usize, id: record.id.to_string(), comparison });
+        for (entry, best) in found {
+            let record = &index.entries[entry as usize];
+            let facts = evidence::weigh(&subject.facts, &record.facts).map(|evidence| evidence.points).sum();
+            if compare::total(best.points, facts) >= threshold {
+                let (one, other) =
+                    (&subject.names[best.query_name].text, &index.names[best.name as usize].text);
+                let comparison = compare::explain(best.points, one, other, &subject.facts, &record.facts);
+                hits.push(Hit { record: entry as usize, id: record.id.to_string(), comparison });
             }
         }
         hits.sort_by(|a, b| b.comparison.score.total_cmp(&a.comparison.score).then(a.record.cmp(&b.record)));
         hits
     }
 
-    fn search_name(&mut self, query: &Query<'_>) {
+    /// The names of the index with at least so many points.
+    fn namesakes(&mut self, name: &SubjectName, kind: Option<PersonKind>, least: f32) -> Rc<[Namesake]> {
+        let key = (Box::from(name.text.as_str()), name.name.kind(), name.weak, least.to_bits());
+        if let Some(namesakes) = self.namesakes.get(&key) {
+            return Rc::clone(namesakes);
+        }
+        let (weak, name) = (name.weak, NameRef::from(&name.name));
+        let weight = names::total_weight(&name.tokens);
+        let namesakes = self.search(&Query { name, weak, weight, kind, least });
+        if self.namesakes.len() >= KEPT_NAMES {
+            self.namesakes.clear();
+        }
+        self.namesakes.insert(key, Rc::clone(&namesakes));
+        namesakes
+    }
+
+    fn search(&mut self, query: &Query<'_>) -> Rc<[Namesake]> {
         let index = self.index;
         self.search = self.search.wrapping_add(1);
         if self.search == 0 {
@@ -275,7 +353,7 @@ impl<'a> Screener<'a> {
             self.search = 1;
         }
         let tokens = &query.name.tokens;
-        let alike: Vec<Arc<Alike>> = tokens.iter().map(|token| self.alike(token)).collect();
+        let alike: Vec<Rc<Alike>> = tokens.iter().map(|token| self.alike(token)).collect();
         for (at, alike) in alike.iter().enumerate() {
             self.mark(&alike.tokens, 1 << at);
         }
@@ -288,38 +366,30 @@ impl<'a> Screener<'a> {
                 as_one.extend(words);
             }
         }
-        // These are compared whatever their marks say, so they come first.
-        for document in &query.facts.documents {
-            for entry in index.by_document.get(document).into_iter().flatten() {
-                let first = index.names.partition_point(|name| name.entry < *entry);
-                let end = index.names.partition_point(|name| name.entry <= *entry);
-                for name in first..end {
-                    self.look_at(query, name as u32, true);
-                }
-            }
-        }
+        let mut namesakes = Vec::new();
+        // What a name splits has no mark: compared first, and whatever its marks say.
         for token in tokens {
             let key = hash(names::joined_key(token));
             let start = index.joined.partition_point(|(other, _)| *other < key);
             for (_, name) in index.joined[start..].iter().take_while(|(other, _)| *other == key) {
-                self.look_at(query, *name, true);
+                if self.is_new(*name) {
+                    namesakes.extend(self.compared(query, *name));
+                }
             }
         }
-        for token in as_one {
-            for name in index.postings.of_token(token) {
-                self.look_at(query, *name, false);
-            }
-        }
-        for at in essential(query, &alike) {
-            for token in &alike[at].tokens {
-                for name in index.postings.of_token(*token) {
-                    self.look_at(query, *name, false);
+        let essential = essential(query, &alike);
+        let essential = essential.iter().flat_map(|at| &alike[*at].tokens);
+        for token in as_one.iter().chain(essential) {
+            for name in index.postings.of_token(*token) {
+                if self.is_new(*name) && self.most_points(query, *name) >= query.least {
+                    namesakes.extend(self.compared(query, *name));
                 }
             }
         }
         for token in self.marked.drain(..) {
             self.marks[token as usize] = 0;
         }
+        namesakes.into()
     }
 
     fn mark(&mut self, tokens: &[u32], bits: u32) {
@@ -332,99 +402,79 @@ impl<'a> Screener<'a> {
         }
     }
 
-    /// Compares a name with the query's, unless it surely stays below the threshold.
-    fn look_at(&mut self, query: &Query<'_>, name: u32, surely: bool) {
-        let seen = &mut self.seen[name as usize];
-        if *seen == self.search {
-            return;
-        }
-        *seen = self.search;
-        let index = self.index;
-        let indexed = &index.names[name as usize];
-        let most = if surely { 100.0 } else { self.most_points(query, name, indexed) };
-        if compare::round(most + evidence::most_points(query.facts)) < query.threshold {
-            return;
-        }
-        let entry = &index.entries[indexed.entry as usize];
-        let facts: f32 = evidence::weigh(query.facts, &entry.facts).map(|evidence| evidence.points).sum();
-        if compare::round(most + facts) < query.threshold {
-            return;
-        }
-        let points = compare::name_points(&query.name, &index.name_ref(name), query.weak || indexed.weak);
-        let found = Found { points, query_name: query.number, name };
-        self.found
-            .entry(indexed.entry)
-            .and_modify(|best| {
-                // The first of the query's names, then of the record's, wins a tie, as in a full comparison.
-                let first = (best.query_name, best.name) < (found.query_name, found.name);
-                if points > best.points || points == best.points && !first {
-                    *best = found;
-                }
-            })
-            .or_insert(found);
+    /// Whether this search has not yet looked at a name.
+    fn is_new(&mut self, name: u32) -> bool {
+        std::mem::replace(&mut self.seen[name as usize], self.search) != self.search
     }
 
-    /// The most points that a name can have, by which of its tokens are marked.
-    fn most_points(&self, query: &Query<'_>, name: u32, indexed: &IndexedName) -> f32 {
+    fn compared(&self, query: &Query<'_>, name: u32) -> Option<Namesake> {
+        let index = self.index;
+        let tokens = index.name_tokens(name);
+        let marks = |i: usize, j: usize| self.marks[(tokens[j] & NUMBER) as usize] & 1 << i != 0;
+        let score = names::compare_knowing(&query.name, &index.name_ref(name), marks).score;
+        let points = compare::name_points(score, query.weak || index.names[name as usize].weak);
+        (points >= query.least).then_some(Namesake { name, points })
+    }
+
+    /// The most points that a name can have, by which of its tokens are marked; 0 where the kinds exclude it.
+    fn most_points(&self, query: &Query<'_>, name: u32) -> f32 {
+        let bounds = self.index.bounds[name as usize];
+        if 100.0 + evidence::kind_points(query.kind, Some(bounds.kind)) < query.least {
+            return f32::NEG_INFINITY;
+        }
         let (mut covered, mut shared) = (0_u32, 0.0);
         for token in self.index.name_tokens(name) {
-            let mark = self.marks[*token as usize];
+            let mark = self.marks[(*token & NUMBER) as usize];
             if mark != 0 {
                 covered |= mark;
-                shared += self.index.weights[*token as usize];
+                shared += self.index.weights[(*token >> NUMBER_BITS) as usize];
             }
         }
-        let rest: f32 = query
-            .name
-            .tokens
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| covered & 1 << at == 0)
-            .map(|(_, token)| token.weight())
-            .sum();
-        let lenient = names::is_lenient(query.name.kind) && names::is_lenient(indexed.kind);
+        let rest = query.name.tokens.iter().enumerate().filter(|(at, _)| covered & 1 << at == 0);
+        let rest: f32 = rest.map(|(_, token)| token.weight()).sum();
+        let lenient = names::is_lenient(query.name.kind);
         100.0
-            * names::upper_bound(query.weight, indexed.weight, rest, indexed.weight - shared, lenient)
-                .min(1.0)
+            * names::upper_bound(query.weight, bounds.weight, rest, bounds.weight - shared, lenient).min(1.0)
     }
 
-    fn alike(&mut self, token: &Token) -> Arc<Alike> {
+    fn alike(&mut self, token: &Token) -> Rc<Alike> {
         let key = (Box::from(token.text()), token.tag(), token.is_unvocalised());
         if let Some(alike) = self.alike.get(&key) {
-            return Arc::clone(alike);
+            return Rc::clone(alike);
         }
-        let tokens: Box<[u32]> =
-            self.index.vocabulary.alike(token).into_iter().map(|(token, _)| token).collect();
+        let tokens = self.index.vocabulary.alike(token);
         let names = tokens.iter().map(|token| self.index.postings.of_token(*token).len()).sum();
-        let alike = Arc::new(Alike { tokens, names });
-        if self.alike_order.len() >= KEPT_TOKENS
-            && let Some(oldest) = self.alike_order.pop_front()
-        {
-            self.alike.remove(&oldest);
+        let alike = Rc::new(Alike { tokens: tokens.into(), names });
+        if self.alike.len() >= KEPT_TOKENS {
+            self.alike.clear();
         }
-        self.alike_order.push_back(key.clone());
-        self.alike.insert(key, Arc::clone(&alike));
+        self.alike.insert(key, Rc::clone(&alike));
         alike
+    }
+}
+
+/// Keeps an entry's best name: of equal ones the first of the query's, then of the record's, as a full comparison
+/// does.
+fn add(found: &mut FxHashMap<u32, Best>, index: &Index, query_name: usize, namesake: Namesake) {
+    let new = Best { points: namesake.points, query_name, name: namesake.name };
+    let best = found.entry(index.names[namesake.name as usize].entry).or_insert(new);
+    let is_first = (new.query_name, new.name) < (best.query_name, best.name);
+    if new.points > best.points || new.points == best.points && is_first {
+        *best = new;
     }
 }
 
 /// The query's tokens of which a name must hold one like it to reach the threshold: the most frequent are left out
 /// as long as a name that shares only them stays below.
-fn essential(query: &Query<'_>, alike: &[Arc<Alike>]) -> Vec<usize> {
+fn essential(query: &Query<'_>, alike: &[Rc<Alike>]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..alike.len()).collect();
     order.sort_by_key(|at| std::cmp::Reverse(alike[*at].names));
-    let most_facts = evidence::most_points(query.facts);
     let lenient = names::is_lenient(query.name.kind);
-    let mut skipped = 0.0;
-    let mut left_out = 0;
-    for at in &order {
-        let shared = skipped + query.name.tokens[*at].weight();
-        let most = 100.0 * names::upper_bound_by_shared(query.weight, shared, lenient).min(1.0);
-        if compare::round(most + most_facts) >= query.threshold {
-            break;
-        }
-        skipped = shared;
-        left_out += 1;
-    }
+    let mut shared = 0.0;
+    let left_out = order.iter().take_while(|at| {
+        shared += query.name.tokens[**at].weight();
+        100.0 * names::upper_bound_by_shared(query.weight, shared, lenient).min(1.0) < query.least
+    });
+    let left_out = left_out.count();
     order.split_off(left_out)
 }
