@@ -56,6 +56,8 @@ const NOT_IDENTICAL: f32 = 0.99;
 const OTHER_NUMBER: f32 = 0.45;
 /// Persons whose first words contradict each other reach no more.
 const OTHER_GIVEN_NAME: f32 = 0.6;
+/// Given names less alike than this may be two names.
+const DOUBTFUL: f32 = 0.86;
 /// Tokens in another order.
 const OTHER_ORDER: f32 = 0.01;
 /// Cost of each unit of weight that is aligned but not alike.
@@ -111,7 +113,7 @@ pub fn compare_knowing(
     let other_number = |tokens: &[&Token], seen: u32| {
         tokens.iter().enumerate().any(|(at, token)| token.tag == Tag::Number && seen & 1 << at == 0)
     };
-    if !lenient && is_other_given_name(&left.tokens, seen_left, &right.tokens, seen_right) {
+    if !lenient && is_other_given_name(left, right, &pairs) {
         score = score.min(OTHER_GIVEN_NAME);
     }
     if other_number(&left.tokens, seen_left) && other_number(&right.tokens, seen_right) {
@@ -311,13 +313,23 @@ pub fn is_joined(joined: &Joined, word: &Token) -> bool {
                 <= JOINED_VOWELS
 }
 
-/// Whether each name begins with a word that the other lacks: a brother, a sister.
-fn is_other_given_name(left: &[&Token], seen_left: u32, right: &[&Token], seen_right: u32) -> bool {
-    let lacks_first = |tokens: &[&Token], seen: u32| {
-        let first = tokens.iter().position(|token| matches!(token.tag, Tag::Name | Tag::Initial));
-        first.is_some_and(|first| seen & 1 << first == 0)
+/// Whether each name begins with a word that the other lacks, or with words that are alike only but for the first
+/// letter: a brother, a sister. Who mistypes a name seldom mistypes its first letter.
+fn is_other_given_name(left: &NameRef<'_>, right: &NameRef<'_>, pairs: &[Pair]) -> bool {
+    let first = |tokens: &[&Token]| {
+        tokens.iter().position(|token| matches!(token.tag, Tag::Name | Tag::Initial)).map(|at| at as u8)
     };
-    lacks_first(left, seen_left) && lacks_first(right, seen_right)
+    let Some((one, other)) = first(&left.tokens).zip(first(&right.tokens)) else { return false };
+    let of_one = pairs.iter().find(|pair| (pair.left.0..=pair.left.1).contains(&one));
+    let of_other = pairs.iter().find(|pair| (pair.right.0..=pair.right.1).contains(&other));
+    match (of_one, of_other) {
+        (None, None) => true,
+        (Some(pair), Some(of_other)) if pair == of_other && pair.similarity < DOUBTFUL => {
+            let (one, other) = (left.tokens[usize::from(one)], right.tokens[usize::from(other)]);
+            one.text.as_bytes()[0] != other.text.as_bytes()[0] && !may_begin_alike(one, other)
+        }
+        _ => false,
+    }
 }
 
 /// Whether the aligned names proper stand in another order.

@@ -18,8 +18,8 @@ const ALSO: &[&str] = &["a.k.a.", "a.k.a", "aka", "alias", "dit", "dite", ";"];
 pub fn readings(text: &str) -> Vec<Cow<'_, str>> {
     let marks_another = |word: &str| is_one_of(word, FORMERLY) || is_one_of(word, ALSO);
     if !text.contains(['(', '[']) && !text.split_whitespace().skip(1).any(marks_another) {
-        let other = script::other_reading(text).map(Cow::Owned);
-        return [Cow::Borrowed(text)].into_iter().chain(other).collect();
+        let others = script::other_readings(text).into_iter().map(Cow::Owned);
+        return [Cow::Borrowed(text)].into_iter().chain(others).collect();
     }
     let spaced: String =
         text.chars().map(|c| if matches!(c, '(' | ')' | '[' | ']') { ' ' } else { c }).collect();
@@ -38,11 +38,20 @@ pub fn readings(text: &str) -> Vec<Cow<'_, str>> {
             None => readings.push(whole.join(" ").into()),
         }
     }
-    if let Some(outside) = without_brackets(text) {
+    if let Some((outside, inside)) = split_brackets(text) {
+        // `Anna Petrova (Ivanova)`: a family name before or besides this one.
+        let given = outside.split_whitespace().rev().skip(1).collect::<Vec<_>>();
+        if let [word] = inside.split_whitespace().collect::<Vec<_>>()[..]
+            && !given.is_empty()
+            && text.trim_end().ends_with([')', ']'])
+        {
+            let given: Vec<&str> = given.into_iter().rev().collect();
+            readings.push(format!("{} {word}", given.join(" ")).into());
+        }
         readings.push(outside.into());
     }
     let others: Vec<Cow<'_, str>> =
-        readings.iter().filter_map(|reading| script::other_reading(reading)).map(Cow::Owned).collect();
+        readings.iter().flat_map(|reading| script::other_readings(reading)).map(Cow::Owned).collect();
     readings.extend(others);
     readings.retain(|reading| reading.chars().any(char::is_alphanumeric));
     if readings.is_empty() { vec![Cow::Borrowed(text)] } else { readings }
@@ -54,17 +63,17 @@ fn is_one_of(word: &str, words: &[&str]) -> bool {
         .any(|other| word.eq_ignore_ascii_case(other) || !word.is_ascii() && word.to_lowercase() == *other)
 }
 
-/// The text outside its brackets, where it has any.
-fn without_brackets(text: &str) -> Option<String> {
+/// The text outside and that inside its brackets, where it has any.
+fn split_brackets(text: &str) -> Option<(String, String)> {
     let mut depth = 0_usize;
-    let mut outside = String::new();
+    let (mut outside, mut inside) = (String::new(), String::new());
     for character in text.chars() {
         match character {
             '(' | '[' => depth += 1,
             ')' | ']' => depth = depth.saturating_sub(1),
             _ if depth == 0 => outside.push(character),
-            _ => {}
+            _ => inside.push(character),
         }
     }
-    (outside.len() < text.len()).then_some(outside)
+    (!inside.is_empty()).then_some((outside, inside))
 }

@@ -24,19 +24,25 @@ const STEM: f32 = 0.87;
 /// How alike two tokens are, `FLOOR`–1, or 0.
 pub(crate) fn similarity(a: &Token, b: &Token) -> f32 {
     if a.text == b.text {
-        // A class of legal forms, and a number, equal only their like.
+        // A number equals only a number.
         return if a.tag == b.tag || is_word(a) && is_word(b) { 1.0 } else { 0.0 };
     }
     match (a.tag, b.tag) {
-        (Tag::Initial, Tag::Name) if b.text.starts_with(&*a.text) => INITIAL,
-        (Tag::Name, Tag::Initial) if a.text.starts_with(&*b.text) => INITIAL,
-        (Tag::Name | Tag::Common, Tag::Name | Tag::Common) => words(a, b),
+        (Tag::Initial, Tag::Name) if abbreviates(a, b) => INITIAL,
+        (Tag::Name, Tag::Initial) if abbreviates(b, a) => INITIAL,
+        // Of two legal forms the class counts; with other words a misspelling.
+        (Tag::Name | Tag::Common | Tag::Legal, Tag::Name | Tag::Common | Tag::Legal) => words(a, b),
         _ => 0.0,
     }
 }
 
+/// The first letters of a word, or its two consonants.
+fn abbreviates(initial: &Token, word: &Token) -> bool {
+    word.text.starts_with(&*initial.text) || initial.text.len() == 2 && word.consonants == initial.text
+}
+
 fn is_word(token: &Token) -> bool {
-    matches!(token.tag, Tag::Name | Tag::Common | Tag::Particle | Tag::Title)
+    matches!(token.tag, Tag::Name | Tag::Common | Tag::Legal | Tag::Particle | Tag::Title)
 }
 
 fn words(a: &Token, b: &Token) -> f32 {

@@ -87,6 +87,7 @@ fn sound_at(word: &[u8], at: usize) -> (&'static [u8], usize) {
         (b'e', b'e', ..) => (b"i", 2),
         (b'i', b'e' | b'y' | b'j' | b'i', ..) => (b"i", 2),
         (b'y', b'i' | b'y', ..) => (b"i", 2),
+        (b'y', b'e', b'o', _) => (b"io", 3),
         (b'y', b'e', ..) => (b"e", 2),
         (b'u' | b'o' | b'a', b'e', next, _) if before != b' ' && !is_vowel(before) && next != b' ' => {
             match word[at] {
@@ -95,7 +96,6 @@ fn sound_at(word: &[u8], at: usize) -> (&'static [u8], usize) {
                 _ => (b"a", 2),
             }
         }
-        (b'y', next, ..) if at == 0 && is_vowel(next) => (b"y", 1),
         (b'y', ..) => (b"i", 1),
         (other, ..) => (LETTERS.get(usize::from(other)).map_or(&[], std::slice::from_ref), 1),
     }

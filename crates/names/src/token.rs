@@ -16,7 +16,7 @@ pub enum Tag {
     Title,
     /// `al`, `bin`, `von`, `de`.
     Particle,
-    /// A legal form; the text is its class.
+    /// A legal form.
     Legal,
     /// A word that most companies could bear (`group`, `trading`), what they do (`shipping`), where they are (`Tehran`).
     Common,
@@ -65,7 +65,11 @@ impl Token {
             unvocalised: false,
             consonants: sound::consonants(text).into(),
             stem: None,
-            known: if tag == Tag::Name { lexicon::known(text) } else { None },
+            known: match tag {
+                Tag::Name => lexicon::known(text),
+                Tag::Legal => lexicon::legal_form(text),
+                _ => None,
+            },
         }
     }
 
@@ -89,11 +93,11 @@ impl Token {
 
     /// The token and, of a compound, what it is a compound of.
     pub(crate) fn parts(&self) -> impl Iterator<Item = &Self> {
-        let is_word = matches!(self.tag, Tag::Name | Tag::Common);
+        let is_word = matches!(self.tag, Tag::Name | Tag::Common | Tag::Legal);
         is_word.then_some(self).into_iter().chain(self.stem.as_deref())
     }
 
-    /// Normalised, in ASCII; of a legal form its class.
+    /// Normalised, in ASCII.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -139,8 +143,8 @@ pub(crate) fn parse(text: &str, kind: NameKind) -> Result<Name, NameError> {
     join_compounds(&mut words);
     words.truncate(MAX_TOKENS);
     let mut tokens: Vec<Token> = Vec::with_capacity(words.len());
-    for (at, word) in words.iter().enumerate() {
-        tokens.push(tag(word, at, words.len(), kind));
+    for at in 0..words.len() {
+        tokens.push(tag(&words, at, kind));
     }
     // Nothing but titles, particles or company words: then these are the name.
     if !tokens.iter().any(|token| matches!(token.tag, Tag::Name | Tag::Initial)) {
@@ -176,7 +180,7 @@ fn join_dotted_forms(words: &mut Vec<Word>, kind: NameKind) {
         let run = words[at..].iter().take_while(|word| word.text.len() == 1).count();
         for length in (2..=run.min(5)).rev() {
             let joined: String = words[at..at + length].iter().map(|word| word.text.as_str()).collect();
-            if lexicon::roles(&joined).iter().any(|role| matches!(role, Role::Legal(_) | Role::Title)) {
+            if lexicon::roles(&joined).iter().any(|role| matches!(role, Role::Legal | Role::Title)) {
                 words.splice(at..at + length, [Word::new(joined)]);
                 break;
             }
@@ -279,7 +283,8 @@ fn usual_compound(word: &str) -> Option<String> {
     None
 }
 
-fn tag(word: &Word, at: usize, count: usize, kind: NameKind) -> Token {
+fn tag(words: &[Word], at: usize, kind: NameKind) -> Token {
+    let (word, count) = (&words[at], words.len());
     let text = word.text.as_str();
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return number(text);
@@ -304,7 +309,7 @@ fn tag(word: &Word, at: usize, count: usize, kind: NameKind) -> Token {
                     if matches!(text, "abu" | "umm") { WEIGHT_KUNYA } else { 0.08 },
                 );
             }
-            Role::Legal(class) if !person && count > 1 => return Token::new(class, Tag::Legal, 0.06),
+            Role::Legal if !person && count > 1 => return Token::new(text, Tag::Legal, 0.06),
             Role::Filler if !person => return Token::new(text, Tag::Common, 0.2),
             Role::Sector if !person => return Token::new(text, Tag::Common, 0.4),
             Role::Place if !person => return Token::new(text, Tag::Common, 0.6),
@@ -313,7 +318,9 @@ fn tag(word: &Word, at: usize, count: usize, kind: NameKind) -> Token {
         }
     }
     // Two letters at the end are what a field's width left of a word.
-    if single || (text.len() == 2 && last && count > 2 && lexicon::known(text).is_none()) {
+    let follows_article = at > 0 && ARTICLE.contains(&words[at - 1].text.as_str());
+    if single || (text.len() == 2 && last && count > 2 && (follows_article || lexicon::known(text).is_none()))
+    {
         return Token::new(text, Tag::Initial, 0.25);
     }
     if SERVANT.contains(&text) && text.len() > 3 || text == "abd" {

@@ -104,8 +104,11 @@ impl Vocabulary {
         let mut add = |number| candidates.push(number);
         self.by_text.visit(hash(&token.text), &mut add);
         match token.tag {
-            Tag::Initial => self.prefixed(&token.text).for_each(&mut add),
-            Tag::Name | Tag::Common => {
+            Tag::Initial => {
+                self.prefixed(&token.text).for_each(&mut add);
+                self.by_consonants.visit(hash(&token.text), &mut add);
+            }
+            Tag::Name | Tag::Common | Tag::Legal => {
                 for part in token.parts() {
                     self.by_skeleton.visit(hash(&part.skeleton), &mut add);
                     for (class, _) in part.known.iter().flat_map(|known| &known.classes) {
@@ -127,7 +130,7 @@ impl Vocabulary {
                     self.by_text.visit(prefix.key(), &mut add);
                 }
             }
-            Tag::Legal | Tag::Number | Tag::Particle | Tag::Title => {}
+            Tag::Number | Tag::Particle | Tag::Title => {}
         }
         candidates.sort_unstable();
         candidates.dedup();

@@ -34,8 +34,8 @@ pub(crate) struct Known {
 pub(crate) enum Role {
     Title,
     Particle,
-    /// A legal form, by class.
-    Legal(&'static str),
+    /// A legal form.
+    Legal,
     /// A word that most companies could bear.
     Filler,
     /// A word for what a company does.
@@ -47,6 +47,7 @@ pub(crate) enum Role {
 
 struct Lexicon {
     names: FxHashMap<&'static str, Known>,
+    legal_forms: FxHashMap<&'static str, Known>,
     arabic: FxHashMap<String, &'static str>,
     roles: FxHashMap<&'static str, SmallVec<[Role; 2]>>,
     han_readings: FxHashMap<char, &'static str>,
@@ -59,6 +60,11 @@ static LEXICON: LazyLock<Lexicon> = LazyLock::new(Lexicon::read);
 /// What is known of a name, if anything.
 pub(crate) fn known(word: &str) -> Option<&'static Known> {
     LEXICON.names.get(word)
+}
+
+/// The class of a legal form.
+pub(crate) fn legal_form(word: &str) -> Option<&'static Known> {
+    LEXICON.legal_forms.get(word)
 }
 
 /// The Latin spelling of a frequent name in Arabic script.
@@ -97,6 +103,7 @@ impl Lexicon {
     fn read() -> Self {
         let mut lexicon = Self {
             names: FxHashMap::default(),
+            legal_forms: FxHashMap::default(),
             arabic: FxHashMap::default(),
             roles: FxHashMap::default(),
             han_readings: FxHashMap::default(),
@@ -107,8 +114,10 @@ impl Lexicon {
         for (class, line) in names.enumerate() {
             lexicon.add_class(class as u16, line);
         }
-        for line in lines(include_str!("words.txt")) {
-            lexicon.add_roles(line);
+        // The classes of legal forms go on after those of names.
+        let names = lexicon.names.values().flat_map(|known| &known.classes).map(|(class, _)| *class).max();
+        for (class, line) in (names.unwrap_or_default() + 1..).zip(lines(include_str!("words.txt"))) {
+            lexicon.add_roles(line, class);
         }
         for line in lines(include_str!("han.txt")) {
             if let Some((character, reading)) = line.split_once(' ') {
@@ -151,12 +160,12 @@ impl Lexicon {
         }
     }
 
-    fn add_roles(&mut self, line: &'static str) {
+    fn add_roles(&mut self, line: &'static str, class: u16) {
         let Some((role, words)) = line.strip_prefix('[').and_then(|line| line.split_once(']')) else {
             return;
         };
         let role = match role.split_once(' ') {
-            Some(("legal", class)) => Role::Legal(class),
+            Some(("legal", _)) => Role::Legal,
             Some(("number", value)) => Role::Number(value),
             _ => match role {
                 "title" => Role::Title,
@@ -168,6 +177,9 @@ impl Lexicon {
         };
         for word in words.split_whitespace() {
             self.roles.entry(word).or_default().push(role);
+            if role == Role::Legal {
+                self.legal_forms.entry(word).or_default().classes.push((class, Form::Spelling));
+            }
         }
     }
 }

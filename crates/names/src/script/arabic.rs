@@ -17,17 +17,26 @@ pub(crate) fn plain(character: char) -> char {
     }
 }
 
-/// The text with the letters that Arabs read as d and Persians and Turks as z changed for one another.
-pub(super) fn other_letters(text: &str) -> Option<String> {
-    let other: String = text
-        .chars()
-        .map(|letter| match letter {
-            'ض' => 'ز',
-            'ظ' => 'ض',
-            other => other,
-        })
-        .collect();
-    (other != text).then_some(other)
+/// A text as other readers of its letters would take it: as Persians, Turks and Indians do, who hear z where Arabs
+/// hear d; and with each waw that may be a vowel as a consonant.
+pub(super) fn other_letters(text: &str) -> Vec<String> {
+    let with = |change: fn(usize, char) -> char| {
+        let other = text.split_whitespace().map(|word| {
+            let letters = word.strip_prefix("ال").unwrap_or(word);
+            if lexicon::latin_of(&letters.chars().map(plain).collect::<String>()).is_some() {
+                return word.to_owned();
+            }
+            word.chars().enumerate().map(|(at, letter)| change(at, letter)).collect()
+        });
+        Some(other.collect::<Vec<String>>().join(" ")).filter(|other| other != text)
+    };
+    let persian = with(|_, letter| if letter == 'ض' { 'ز' } else { letter });
+    let consonants = with(|at, letter| match letter {
+        'و' if at > 0 => 'ڤ',
+        'ظ' => 'ض',
+        other => other,
+    });
+    persian.into_iter().chain(consonants).collect()
 }
 
 pub(super) fn transliterate(run: &[char], found: &mut Vec<Word>) {
@@ -53,6 +62,18 @@ pub(super) fn transliterate(run: &[char], found: &mut Vec<Word>) {
             return found.push(Word::new("din"));
         }
         _ => {}
+    }
+    for (ending, latin) in [("الله", "ullah"), ("الدين", "addin")] {
+        if let Some(stem) =
+            word.strip_suffix(ending).filter(|stem| stem.chars().count() >= 2 && *stem != "عبد")
+        {
+            let mut parts = Vec::new();
+            transliterate(&stem.chars().collect::<Vec<_>>(), &mut parts);
+            if let Some(last) = parts.last_mut() {
+                last.text.push_str(latin);
+            }
+            return found.append(&mut parts);
+        }
     }
     if let Some(rest) = word.strip_prefix("ال").filter(|rest| rest.chars().count() >= 3) {
         found.push(Word::new("al"));

@@ -21,6 +21,7 @@ pub(super) fn transliterate(word: &[char], foreign: bool, into: &mut String) {
             ('γ', 'γ') => ("ng", 2),
             ('γ', 'χ') => ("nch", 2),
             ('τ', 'ζ') if foreign => ("j", 2),
+            ('τ', 'σ') if foreign => ("ch", 2),
             ('τ', 'ζ') => ("tz", 2),
             ('α', _) => ("a", 1),
             ('β', _) => ("v", 1),

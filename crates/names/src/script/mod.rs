@@ -79,19 +79,21 @@ fn is_apostrophe(character: char) -> bool {
 }
 
 /// The text as another reader of its script would write it, where that differs: Greek that spells a foreign name,
-/// Korean as the North writes it, Arabic letters that some read as z and others as d.
-pub(crate) fn other_reading(text: &str) -> Option<String> {
-    let has = |script| text.chars().any(|character| script_of(character) == script);
+/// Korean as the North writes it, Arabic letters that stand for more than one sound.
+pub(crate) fn other_readings(text: &str) -> Vec<String> {
     if text.is_ascii() {
-        None
-    } else if has(Script::Greek) {
-        Some(greek::foreign(&text.nfc().collect::<String>()))
+        return Vec::new();
+    }
+    let composed: String = text.nfkc().filter(|character| !is_dropped(*character)).collect();
+    let has = |script| composed.chars().any(|character| script_of(character) == script);
+    if has(Script::Greek) {
+        vec![greek::foreign(&composed)]
     } else if has(Script::Hangul) {
-        Some(hangul::northern(&text.nfc().collect::<String>()))
+        vec![hangul::northern(&composed)]
     } else if has(Script::Arabic) {
-        arabic::other_letters(text)
+        arabic::other_letters(&composed)
     } else {
-        None
+        Vec::new()
     }
 }
 

@@ -188,7 +188,8 @@ fn variations(record: &Record, name: &str, random: &mut Random, cases: &mut Vec<
         if let Some(cyrillic) = random.one_in(8).then(|| in_cyrillic(name)) {
             add("Cyrillic", Some(cyrillic), true, random);
         }
-        add("sibling", random.one_in(2).then(|| sibling(&words, random)), false, random);
+        let bears_a_title = TITLES.iter().any(|title| words[0].eq_ignore_ascii_case(title));
+        add("sibling", (!bears_a_title && random.one_in(2)).then(|| sibling(&words, random)), false, random);
         if words.len() >= 4 {
             add("some of many names", random.one_in(2).then(|| some_words(&words, random)), true, random);
         }
@@ -373,10 +374,12 @@ fn in_greek(words: &[&str]) -> Option<String> {
     words.iter().all(|word| word.chars().all(|c| c.is_ascii_alphabetic())).then(|| {
         let mut text = words.join(" ").to_lowercase();
         for (from, to) in [
+            ("ce", "σε"),
+            ("ci", "σι"),
+            ("ch", "τσ"),
             ("mp", "μπ"),
             ("nt", "ντ"),
             ("th", "θ"),
-            ("ch", "χ"),
             ("kh", "χ"),
             ("ph", "φ"),
             ("ps", "ψ"),
@@ -418,6 +421,8 @@ fn in_greek(words: &[&str]) -> Option<String> {
 fn in_cyrillic(name: &str) -> String {
     let mut text = name.to_lowercase();
     for (from, to) in [
+        ("ce", "се"),
+        ("ci", "си"),
         ("shch", "щ"),
         ("sh", "ш"),
         ("ch", "ч"),
@@ -464,6 +469,12 @@ fn in_cyrillic(name: &str) -> String {
     }
     text
 }
+
+/// First words that are no given name of their own.
+const TITLES: &[&str] = &[
+    "Abdul", "Abd", "'Abd", "‘Abd", "Abu", "Syed", "Sayyid", "Sayed", "Seyed", "Seyyed", "Haji", "General",
+    "Mullah", "Maulana",
+];
 
 fn sibling(words: &[&str], random: &mut Random) -> String {
     let mut words = words.to_vec();

@@ -14,6 +14,8 @@ use anyhow::Result;
 use gda_audit::domain::record::Record;
 use gda_audit::domain::screening::{self, DEFAULT_THRESHOLD, Index, Person, PersonKind, Screener, Subject};
 
+use serde_json::json;
+
 use crate::cases::Case;
 use crate::random::Random;
 
@@ -42,6 +44,9 @@ fn main() -> Result<()> {
     all.extend(cases::make(&ofac));
     all.retain(|case| case.held_out == held_out);
 
+    if let Some(path) = value("--export") {
+        return export(&all, &path);
+    }
     let mut classes: BTreeMap<&str, Tally> = BTreeMap::new();
     let mut scored: Vec<(f32, bool)> = Vec::new();
     for case in &all {
@@ -77,6 +82,23 @@ fn main() -> Result<()> {
     let best = (50..95).map(|t| (t, macro_f1(t as f32))).max_by(|a, b| a.1.total_cmp(&b.1));
     println!("best threshold on these pairs: {best:?}");
     alerts("UN", &un, held_out, threshold, misses.as_deref() == Some("alerts"))
+}
+
+/// Writes the pairs as JSON lines, for other engines.
+fn export(cases: &[Case], path: &str) -> Result<()> {
+    let side = |person: &Person| {
+        let birth = person.birth.map(|birth| {
+            let parts =
+                [birth.month, birth.day].into_iter().map_while(|part| part).map(|part| format!("-{part:02}"));
+            format!("{}{}", birth.year.unwrap_or_default(), parts.collect::<String>())
+        });
+        json!({ "name": person.name, "type": person.kind, "birth_date": birth, "countries": person.countries, "gender": person.gender })
+    };
+    let lines = cases.iter().map(|case| {
+        let (query, target) = (side(&case.query), side(&case.target));
+        json!({ "class": case.class, "same": case.same, "query": query, "target": target }).to_string() + "\n"
+    });
+    Ok(std::fs::write(path, lines.collect::<String>())?)
 }
 
 /// Two persons' names and how they compare.
