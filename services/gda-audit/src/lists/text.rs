@@ -68,6 +68,18 @@ pub(super) fn number_and_country(text: &str) -> (&str, Option<Country>) {
     }
 }
 
+/// The seven digits of ships and their owners in a free text: `IMO number: 5571322`, `Company Number IMO 5434358`.
+pub(super) fn imo_numbers(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices("IMO").filter_map(|(at, word)| {
+        let after = text[at + word.len()..].trim_start_matches([' ', ':', '.']);
+        let after =
+            ["number", "Number", "No"].iter().find_map(|label| after.strip_prefix(label)).unwrap_or(after);
+        let number = after.trim_start_matches([' ', ':', '.']);
+        let digits = number.bytes().take_while(u8::is_ascii_digit).count();
+        (digits == 7).then(|| &number[..7])
+    })
+}
+
 /// The ISO 639-1 code of a language's name in English or French.
 pub(super) fn language(name: &str) -> Option<&'static str> {
     Some(match name.trim().to_lowercase().as_str() {
@@ -315,6 +327,8 @@ mod tests {
         assert_eq!(place.country.and_then(|country| country.code).as_deref(), Some("KP"));
         assert_eq!(place_with_country("Shati").text.as_deref(), Some("Shati"));
         assert_eq!(place_with_country("Iran").text, None);
+        let numbers = "IMO number: 5571322. Company Number IMO 5434358. IMO";
+        assert_eq!(imo_numbers(numbers).collect::<Vec<_>>(), ["5571322", "5434358"]);
         assert_eq!(numbered("(1) Yemen (2) Saudi Arabia"), ["Yemen", "Saudi Arabia"]);
         assert_eq!(numbered("Korea (1)"), ["Korea (1)"]);
         assert_eq!(split_outside("a, b (c, d), e", ','), ["a", " b (c, d)", " e"]);

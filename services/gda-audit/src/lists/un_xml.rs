@@ -5,7 +5,7 @@ use super::date;
 use super::error::ListError;
 use super::input::Input;
 use super::intake::{Intake, blank, name};
-use super::text::{alternatives, is_latin, join, labelled, place, words};
+use super::text::{alternatives, imo_numbers, is_latin, join, labelled, place, words};
 use super::xml::{Element, Xml};
 use crate::domain::record::{BirthDate, Country, Document, Gender, Kind, NameStrength, Record};
 
@@ -41,6 +41,11 @@ fn record(entry: &Element, kind: Kind) -> Record {
     record.nationalities.extend(entry.texts_in("NATIONALITY", "VALUE").map(Country::named));
     entry.all("INDIVIDUAL_DOCUMENT").for_each(|paper| document(paper, &mut record));
     let comments = entry.text("COMMENTS1");
+    record.documents.extend(comments.into_iter().flat_map(imo_numbers).map(|number| Document {
+        kind: "IMO number".to_owned(),
+        number: number.to_owned(),
+        country: None,
+    }));
     record.gender = entry.text("GENDER").or_else(|| comments.and_then(gender_in)).and_then(Gender::of);
     record.programmes.extend(entry.text("UN_LIST_TYPE").map(str::to_owned));
     record.listed_on = entry.text("LISTED_ON").map(str::to_owned);
