@@ -37,7 +37,7 @@ pub struct NameScore {
     pub pairs: SmallVec<[Pair; 8]>,
 }
 
-/// Tokens that were aligned: one on each side, or two neighbours on one side that the other writes as one.
+/// Tokens that were aligned: one on each side, or neighbours on one side that the other writes as one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pair {
     /// The first and the last token of the one name.
@@ -56,6 +56,9 @@ const NOT_IDENTICAL: f32 = 0.99;
 const OTHER_NUMBER: f32 = 0.45;
 /// Persons whose first words contradict each other reach no more.
 const OTHER_GIVEN_NAME: f32 = 0.6;
+/// A middle name, a father's name is often left out: its share of the cost, where as much as this is matched.
+const BETWEEN: f32 = 0.65;
+const MATCHED_AROUND: f32 = 1.3;
 /// Given names less alike than this may be two names.
 const DOUBTFUL: f32 = 0.86;
 /// Tokens in another order.
@@ -105,8 +108,9 @@ pub fn compare_knowing(
     }
     let lenient = is_lenient(left.kind) && is_lenient(right.kind);
     let (rest_left, rest_right) = (rest_left.max(0.0), rest_right.max(0.0));
+    let omission = Omission { lenient, between: !lenient && is_enclosed(left, right, &pairs) };
     let mut score =
-        blend(2.0 * matched + rest_left + rest_right, matched, deviation, rest_left, rest_right, lenient);
+        blend(2.0 * matched + rest_left + rest_right, matched, deviation, rest_left, rest_right, omission);
     if is_out_of_order(&pairs) {
         score -= OTHER_ORDER;
     }
@@ -138,7 +142,8 @@ pub fn upper_bound(
 ) -> f32 {
     let (left_rest, right_rest) = (left_rest.max(0.0), right_rest.max(0.0));
     let matched = (left_weight - left_rest).min(right_weight - right_rest).max(0.0);
-    ROUNDING + blend(left_weight + right_weight, matched, 0.0, left_rest, right_rest, lenient)
+    ROUNDING
+        + blend(left_weight + right_weight, matched, 0.0, left_rest, right_rest, Omission::least(lenient))
 }
 
 /// The most that `compare` gives a name and any other that shares with it at most tokens of this weight.
@@ -150,7 +155,7 @@ pub fn upper_bound(
 pub fn upper_bound_by_shared(weight: f32, shared: f32, lenient: bool) -> f32 {
     let shared = shared.min(weight);
     let alone = upper_bound(weight, shared, weight - shared, 0.0, lenient);
-    alone.max(1.0 - omission(shared, lenient) + ROUNDING)
+    alone.max(1.0 - Omission::least(lenient).cost(shared) + ROUNDING)
 }
 
 /// More than the sums of at most 64 weights can differ by their order.
@@ -169,22 +174,37 @@ pub fn is_lenient(kind: NameKind) -> bool {
 }
 
 #[inline]
-fn blend(total: f32, matched: f32, deviation: f32, left: f32, right: f32, lenient: bool) -> f32 {
+fn blend(total: f32, matched: f32, deviation: f32, left: f32, right: f32, omission: Omission) -> f32 {
     if total <= 0.0 {
         return 0.0;
     }
     let contradiction = 2.0 * CONTRADICTION * left.min(right);
-    let omission = omission(matched, lenient) * (left - right).abs();
+    let omission = omission.cost(matched) * (left - right).abs();
     1.0 - (2.0 * DEVIATION * deviation + contradiction + omission) / total
 }
 
-/// Cost of each unit of weight that one name omits: high where what is matched says little (one word, or two
-/// frequent ones), low where it says much.
-#[inline]
-fn omission(matched: f32, lenient: bool) -> f32 {
-    let (most, least) = if lenient { (1.1, 0.5) } else { (1.5, 0.5) };
-    let share = ((matched - 1.0) / 0.9).clamp(0.0, 1.0);
-    most + (least - most) * share
+/// What it costs that one name omits what the other has.
+#[derive(Debug, Clone, Copy)]
+struct Omission {
+    lenient: bool,
+    /// The first words of the names are aligned, and the last words: what is omitted stands between them.
+    between: bool,
+}
+
+impl Omission {
+    fn least(lenient: bool) -> Self {
+        Self { lenient, between: !lenient }
+    }
+
+    /// Cost of each unit of weight omitted: high where what is matched says little (one word, or two frequent
+    /// ones), low where it says much.
+    #[inline]
+    fn cost(self, matched: f32) -> f32 {
+        let (most, least) = if self.lenient { (1.1, 0.5) } else { (1.5, 0.5) };
+        let share = ((matched - 1.0) / 0.9).clamp(0.0, 1.0);
+        let cost = most + (least - most) * share;
+        if self.between && matched >= MATCHED_AROUND { cost * BETWEEN } else { cost }
+    }
 }
 
 /// The same text of a person and of a company may be read into different tokens.
@@ -210,11 +230,11 @@ fn align(
             }
         }
     }
-    joined_edges(left, right, |(i, j, weight)| {
-        edges.push(Pair { left: (i, i + 1), right: (j, j), similarity: JOINED, weight });
+    joined_edges(left, right, |left, j, weight| {
+        edges.push(Pair { left, right: (j, j), similarity: JOINED, weight });
     });
-    joined_edges(right, left, |(j, i, weight)| {
-        edges.push(Pair { left: (i, i), right: (j, j + 1), similarity: JOINED, weight });
+    joined_edges(right, left, |right, i, weight| {
+        edges.push(Pair { left: (i, i), right, similarity: JOINED, weight });
     });
     let distance = |pair: &Pair| pair.left.0.abs_diff(pair.right.0);
     edges.sort_by(|a, b| {
@@ -234,27 +254,34 @@ fn align(
     pairs
 }
 
-fn mask(range: (u8, u8)) -> u32 {
-    1 << range.0 | 1 << range.1
+fn mask((first, last): (u8, u8)) -> u32 {
+    (first..=last).fold(0, |mask, at| mask | 1 << at)
 }
 
 /// Neighbours of one name that the other writes as one word: calls with the first of the two, the word and the weight.
-fn joined_edges(split: &[&Token], whole: &[&Token], mut found: impl FnMut((u8, u8, f32))) {
+fn joined_edges(split: &[&Token], whole: &[&Token], mut found: impl FnMut((u8, u8), u8, f32)) {
     for (j, word) in whole.iter().enumerate() {
         if !matches!(word.tag, Tag::Name | Tag::Common) || word.text.len() < MIN_JOINED {
             continue;
         }
-        for (i, pair) in split.windows(2).enumerate() {
-            let [first, second] = pair else { continue };
-            let length = first.text.len() + second.text.len();
-            if may_begin_alike(first, word) && length.abs_diff(word.text.len()) <= 3 {
-                let Some(joined) = joined(first, second) else { continue };
+        for (range, run) in runs(split) {
+            let length: usize = run.iter().map(|token| token.text.len()).sum();
+            if may_begin_alike(run[0], word) && length.abs_diff(word.text.len()) <= 3 {
+                let Some(joined) = joined(run) else { continue };
                 if is_joined(&joined, word) {
-                    found((i as u8, j as u8, (first.weight + second.weight).min(word.weight)));
+                    found(range, j as u8, total_weight(run).min(word.weight));
                 }
             }
         }
     }
+}
+
+/// The neighbours, two or three, that others may write as one word, and the places of the first and the last.
+pub fn runs<'t, 'a>(tokens: &'t [&'a Token]) -> impl Iterator<Item = ((u8, u8), &'t [&'a Token])> {
+    (2..=3).flat_map(move |length| {
+        let run = move |(at, run)| ((at as u8, (at + length - 1) as u8), run);
+        tokens.windows(length).enumerate().map(run)
+    })
 }
 
 /// Equal first letters, or vowels, which transliterations exchange.
@@ -263,17 +290,17 @@ fn may_begin_alike(one: &Token, other: &Token) -> bool {
     a == b || sound::is_vowel(a) && sound::is_vowel(b)
 }
 
-/// Two neighbours as the one word that others may write; `None` where no one would.
+/// Neighbours as the one word that others may write; `None` where no one would.
 #[must_use]
-pub fn joined(first: &Token, second: &Token) -> Option<Joined> {
-    let joins = |token: &Token| matches!(token.tag, Tag::Name | Tag::Particle | Tag::Common | Tag::Initial);
-    if !joins(first) || !joins(second) || first.text.len() + second.text.len() < MIN_JOINED {
+pub fn joined(run: &[&Token]) -> Option<Joined> {
+    let joins = |token: &&Token| matches!(token.tag, Tag::Name | Tag::Particle | Tag::Common | Tag::Initial);
+    let text: String = run.iter().map(|token| &*token.text).collect();
+    if !run.iter().all(joins) || text.len() < MIN_JOINED {
         return None;
     }
-    let text = format!("{}{}", first.text, second.text);
     let folded = sound::fold(&text);
     let skeleton = sound::skeleton(&folded);
-    Some(Joined { text, folded, skeleton, bare: first.unvocalised || second.unvocalised })
+    Some(Joined { text, folded, skeleton, bare: run.iter().any(|token| token.unvocalised) })
 }
 
 /// Two neighbours as one word.
@@ -313,13 +340,25 @@ pub fn is_joined(joined: &Joined, word: &Token) -> bool {
                 <= JOINED_VOWELS
 }
 
+/// Whether the first words of the names are aligned with one another, and so are the last.
+fn is_enclosed(left: &NameRef<'_>, right: &NameRef<'_>, pairs: &[Pair]) -> bool {
+    let Some((first, other_first)) = first_word(&left.tokens).zip(first_word(&right.tokens)) else {
+        return false;
+    };
+    let (last, other_last) = (left.tokens.len() as u8 - 1, right.tokens.len() as u8 - 1);
+    pairs.iter().any(|pair| pair.left.0 == first && pair.right.0 == other_first)
+        && pairs.iter().any(|pair| pair.left.1 == last && pair.right.1 == other_last)
+}
+
+/// Where the name proper begins.
+fn first_word(tokens: &[&Token]) -> Option<u8> {
+    tokens.iter().position(|token| matches!(token.tag, Tag::Name | Tag::Initial)).map(|at| at as u8)
+}
+
 /// Whether each name begins with a word that the other lacks, or with words that are alike only but for the first
 /// letter: a brother, a sister. Who mistypes a name seldom mistypes its first letter.
 fn is_other_given_name(left: &NameRef<'_>, right: &NameRef<'_>, pairs: &[Pair]) -> bool {
-    let first = |tokens: &[&Token]| {
-        tokens.iter().position(|token| matches!(token.tag, Tag::Name | Tag::Initial)).map(|at| at as u8)
-    };
-    let Some((one, other)) = first(&left.tokens).zip(first(&right.tokens)) else { return false };
+    let Some((one, other)) = first_word(&left.tokens).zip(first_word(&right.tokens)) else { return false };
     let of_one = pairs.iter().find(|pair| (pair.left.0..=pair.left.1).contains(&one));
     let of_other = pairs.iter().find(|pair| (pair.right.0..=pair.right.1).contains(&other));
     match (of_one, of_other) {

@@ -14,7 +14,7 @@ mod vocabulary;
 
 pub use compare::{
     Joined, NameRef, NameScore, Pair, compare, compare_knowing, is_joined, is_lenient, joined, joined_key,
-    total_weight, upper_bound, upper_bound_by_shared,
+    runs, total_weight, upper_bound, upper_bound_by_shared,
 };
 pub use readings::readings;
 pub use token::{Tag, Token};

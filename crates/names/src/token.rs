@@ -139,6 +139,7 @@ pub(crate) fn parse(text: &str, kind: NameKind) -> Result<Name, NameError> {
         return Err(NameError::Empty);
     }
     let fingerprint = fingerprint(text);
+    split_initials(&mut words, kind);
     join_dotted_forms(&mut words, kind);
     join_compounds(&mut words);
     words.truncate(MAX_TOKENS);
@@ -146,6 +147,7 @@ pub(crate) fn parse(text: &str, kind: NameKind) -> Result<Name, NameError> {
     for at in 0..words.len() {
         tokens.push(tag(&words, at, kind));
     }
+    halve_patronymics(&mut tokens);
     // Nothing but titles, particles or company words: then these are the name.
     if !tokens.iter().any(|token| matches!(token.tag, Tag::Name | Tag::Initial)) {
         let weightiest = tokens.iter().map(|token| token.weight).fold(0.0, f32::max);
@@ -160,6 +162,19 @@ pub(crate) fn parse(text: &str, kind: NameKind) -> Result<Name, NameError> {
     Ok(Name { tokens, kind, fingerprint })
 }
 
+/// A father's or grandfather's name inside a name (`bin Muhammad` before the last name) is often left out.
+fn halve_patronymics(tokens: &mut [Token]) {
+    for at in 1..tokens.len().saturating_sub(1) {
+        let (before, token) = (&tokens[at - 1], &tokens[at]);
+        if token.tag == Tag::Name
+            && before.tag == Tag::Particle
+            && matches!(&*before.text, "bin" | "bint" | "ould" | "wuld")
+        {
+            tokens[at].weight /= 2.0;
+        }
+    }
+}
+
 /// Tells two texts apart that differ in more than case and spaces (FNV-1a).
 fn fingerprint(text: &str) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
@@ -168,6 +183,17 @@ fn fingerprint(text: &str) -> u64 {
         hash = (hash ^ u64::from(u32::from(character))).wrapping_mul(0x0100_0000_01b3);
     }
     hash
+}
+
+/// `JC Perez`: two consonants that are no word are the initials of two given names.
+fn split_initials(words: &mut Vec<Word>, kind: NameKind) {
+    let [first, _, ..] = words.as_slice() else { return };
+    let text = first.text.clone();
+    let is_word = lexicon::known(&text).is_some() || !lexicon::roles(&text).is_empty();
+    let is_consonant = |letter: u8| letter.is_ascii_lowercase() && !sound::is_vowel(letter) && letter != b'y';
+    if kind == NameKind::Person && text.len() == 2 && !is_word && text.bytes().all(is_consonant) {
+        words.splice(0..1, text.chars().map(|letter| Word::new(letter)));
+    }
 }
 
 /// `L.L.C.` came as three words of one letter: joined where that is a legal form.
@@ -301,6 +327,8 @@ fn tag(words: &[Word], at: usize, kind: NameKind) -> Token {
             // At the end of a name such a word is a family name (`Stephen King`), unless it never is one.
             Role::Title if last && count <= 2 && !is_suffix(text) => {}
             Role::Title if kind != NameKind::Organisation => return Token::new(text, Tag::Title, 0.04),
+            // `Le Van Minh`, `Kim Yong An`: a family or given name.
+            Role::Particle if person && (at == 0 || last) && lexicon::known(text).is_some() => {}
             Role::Particle if !single || !person => {
                 let text = usual_particle(text);
                 return Token::new(
@@ -336,7 +364,7 @@ fn is_suffix(text: &str) -> bool {
 
 fn usual_particle(text: &str) -> &str {
     match text {
-        "el" | "ul" | "ad" | "ar" | "as" | "ash" | "at" | "az" | "an" | "il" => "al",
+        "el" | "ul" | "ad" | "ar" | "as" | "ash" | "az" => "al",
         "ibn" | "ben" | "ibnu" => "bin",
         "binti" | "bent" => "bint",
         "abou" | "aboo" | "abi" => "abu",

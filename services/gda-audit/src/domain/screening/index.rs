@@ -92,10 +92,8 @@ impl Index {
             for subject_name in subject.names {
                 let number = names.len() as u32;
                 let name = NameRef::from(&subject_name.name);
-                for pair in name.tokens.windows(2) {
-                    let [first, second] = pair else { continue };
-                    joined.extend(names::joined(first, second).map(|joined| (hash(joined.key()), number)));
-                }
+                let runs = names::runs(&name.tokens).filter_map(|(_, run)| names::joined(run));
+                joined.extend(runs.map(|run| (hash(run.key()), number)));
                 let weight = names::total_weight(&name.tokens);
                 bounds.push(Bounds {
                     start: tokens.len() as u32,
@@ -358,11 +356,10 @@ impl<'a> Screener<'a> {
             self.mark(&alike.tokens, 1 << at);
         }
         let mut as_one = Vec::new();
-        for (at, pair) in tokens.windows(2).enumerate() {
-            let [first, second] = pair else { continue };
-            if let Some(joined) = names::joined(first, second) {
+        for ((first, last), run) in names::runs(tokens) {
+            if let Some(joined) = names::joined(run) {
                 let words = index.vocabulary.joined_as(&joined);
-                self.mark(&words, 0b11 << at);
+                self.mark(&words, (first..=last).fold(0, |bits, at| bits | 1 << at));
                 as_one.extend(words);
             }
         }
