@@ -157,7 +157,12 @@ pub(crate) fn echo_correlation_id(headers: &mut HeaderMap, id: Uuid) {
 fn correlation_id(headers: &HeaderMap) -> Option<Uuid> {
     [CORRELATION_ID_ALIAS, CORRELATION_ID]
         .iter()
-        .find_map(|name| Uuid::try_parse(headers.get(*name)?.to_str().ok()?).ok())
+        .find_map(|name| canonical_uuid(headers.get(*name)?.to_str().ok()?))
+}
+
+/// A UUID in its canonical 8-4-4-4-12 spelling; `uuid` also reads braces, URNs and bare digits.
+pub fn canonical_uuid(text: &str) -> Option<Uuid> {
+    text.parse::<uuid::fmt::Hyphenated>().ok().map(Into::into)
 }
 
 fn expected_timeout(headers: &HeaderMap) -> Option<Duration> {

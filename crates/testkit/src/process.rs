@@ -14,8 +14,8 @@ use rand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a service or a peer may take to become ready or to end.
-const PATIENCE: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const POLL: Duration = Duration::from_millis(20);
 
 /// A port on which nothing listened a moment ago, never given twice by this process.
 ///
