@@ -1,4 +1,4 @@
-# make run [ARGS=--once]     build, start the local stack, reconcile once through the gateway, stay until Ctrl-C
+# make run [ARGS=--once]     build, start the local stack, one real request to each service, stay until Ctrl-C
 # make test                  everything that must hold before a change is merged
 # make sample-data ROWS=200000 [OUT=sample-data] [SEED=1] [FORMAT=csv|xlsx|json]
 # make fmt                   format the code
@@ -21,9 +21,9 @@ OUT ?= sample-data
 
 # The development profile, so that `make test` finds its dependencies compiled.
 run:
-	@deploy/local/prerequisites
+	@deploy/local/prerequisites $(if $(REDIS_URL),,redis-server)
 	echo "building (some minutes the first time)"
-	cargo build --locked -p local-stack -p reconciliation
+	cargo build --locked -p local-stack -p reconciliation -p msepi05-proxy -p caps-sandbox
 	exec "$(BIN)/garant-local" run $(ARGS)
 
 sample-data:
@@ -34,7 +34,7 @@ sample-data:
 # From the quickest to find fault to the slowest. All targets are built before any test runs: tests start the
 # services' binaries. Clippy compiles the dependencies' metadata apart from the build's: a cold run pays for both.
 test:
-	@deploy/local/prerequisites
+	@deploy/local/prerequisites redis-server
 	set -x
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings

@@ -1,7 +1,7 @@
 //! CAPS, the payment scheme's directory, as `caps-sandbox` plays it.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitStatus};
 
 use anyhow::{Context, Result, ensure};
@@ -21,7 +21,7 @@ pub struct CapsSandbox {
 }
 
 impl CapsSandbox {
-    /// Starts a sandbox of a test's own, on a free port, with further arguments.
+    /// Starts a sandbox of a test's own, with plain HTTP on a free port, and with further arguments.
     ///
     /// # Errors
     /// It is not built, or does not start.
@@ -37,7 +37,7 @@ impl CapsSandbox {
     /// # Errors
     /// As [`CapsSandbox::start`].
     pub async fn start_on(port: u16, args: &[&str], directory: &Path) -> Result<Self> {
-        let log_path: PathBuf = directory.join("caps-sandbox.log");
+        let log_path = directory.join("caps-sandbox.log");
         let log = File::create(&log_path)?;
         let address = format!("127.0.0.1:{port}");
         let mut command = Command::new(workspace::binary("caps-sandbox")?);
@@ -83,13 +83,13 @@ impl CapsSandbox {
         Ok(())
     }
 
-    /// Its directory's entries.
+    /// Its directory's entries: `{"proxy", "proxy_hash", "can_be_payer", "pro"}`.
     ///
     /// # Errors
     /// It does not answer.
     pub async fn directory(&self) -> Result<Vec<Value>> {
         let directory = self.call(Method::GET, "/_directory", None).await?;
-        directory["entries"].as_array().cloned().with_context(|| format!("no entries in {directory}"))
+        directory.as_array().cloned().with_context(|| format!("no list but {directory}"))
     }
 
     /// Puts a hash into the directory, or changes what stands behind it.

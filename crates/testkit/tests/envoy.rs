@@ -1,11 +1,12 @@
 //! The gateway with a real Envoy and made-up services behind it.
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test is an outside client")]
 
 use std::time::Duration;
 
-use reqwest::StatusCode;
-use serde_json::Value;
-use testkit::envoy::{Envoy, Parameters};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
+use reqwest::{Certificate, Identity, StatusCode};
+use serde_json::{Value, json};
+use testkit::envoy::{Envoy, Parameters, Tls};
 use testkit::process::free_port;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -19,10 +20,14 @@ struct Gateway {
 
 impl Gateway {
     async fn start(answer: ResponseTemplate, requests_per_second: u32) -> Self {
+        Self::with(answer, |parameters| Parameters { requests_per_second, ..parameters }).await
+    }
+
+    async fn with(answer: ResponseTemplate, change: impl FnOnce(Parameters) -> Parameters) -> Self {
         let service = MockServer::start().await;
         Mock::given(any()).respond_with(answer).mount(&service).await;
-        let mut parameters = Parameters::to("reconciliation", service.address().port(), free_port().unwrap());
-        parameters.requests_per_second = requests_per_second;
+        let parameters = Parameters::to("reconciliation", service.address().port(), free_port().unwrap());
+        let parameters = change(parameters);
         let directory = tempfile::tempdir().unwrap();
         let envoy = Envoy::start(&parameters, directory.path()).await.unwrap();
         Self { envoy, service, client: testkit::http::client().unwrap(), _directory: directory }
@@ -66,11 +71,12 @@ async fn a_prefix_matches_itself_and_what_is_below_it_but_no_longer_word() {
 }
 
 #[tokio::test]
-async fn the_clients_address_is_appended_and_its_envoy_headers_do_not_pass() {
+async fn the_clients_address_is_appended_and_what_it_forges_does_not_pass() {
     let gateway =
         Gateway::start(ResponseTemplate::new(200).insert_header("server", "secret/1.0"), 2_000).await;
     let request = gateway.get("/taches/");
     let request = request.header("X-Forwarded-For", "203.0.113.9").header("x-envoy-max-retries", "9");
+    let request = request.header("x-forwarded-client-cert", "Subject=\"CN=forged\"");
     let answer = request.send().await.unwrap();
     assert_eq!(answer.headers()["server"], "garant");
     let received = gateway.service.received_requests().await.unwrap();
@@ -78,7 +84,9 @@ async fn the_clients_address_is_appended_and_its_envoy_headers_do_not_pass() {
     // For a client on this machine Envoy appends the machine's own address instead of 127.0.0.1.
     let appended = forwarded.strip_prefix("203.0.113.9,").unwrap();
     assert!(appended.parse::<std::net::IpAddr>().is_ok(), "{forwarded}");
-    assert!(!received[0].headers.contains_key("x-envoy-max-retries"));
+    for removed in ["x-envoy-max-retries", "x-forwarded-client-cert"] {
+        assert!(!received[0].headers.contains_key(removed), "{removed}");
+    }
     assert!(!answer.headers().contains_key("correlationid"));
 }
 
@@ -121,4 +129,108 @@ async fn an_absent_service_is_503_and_a_slow_one_504_except_on_transfer_routes()
         code(answer).await,
         (StatusCode::SERVICE_UNAVAILABLE, "application/json".into(), "unavailable".into())
     );
+}
+
+#[tokio::test]
+async fn a_services_paths_answer_in_the_shape_of_its_contract_whether_it_runs_or_not() {
+    let refused = async |gateway: &Gateway, path: &str| {
+        let answer = gateway.get(path).send().await.unwrap();
+        let (status, retry_after) = (answer.status(), answer.headers().get("retry-after").cloned());
+        assert_eq!(answer.headers()["content-type"], "application/json");
+        let body: Value = answer.json().await.unwrap();
+        (status.as_u16(), body, retry_after)
+    };
+    let subset = Gateway::start(ResponseTemplate::new(200), 2_000).await;
+    for path in ["/proxies_indicators", "//proxies_indicators/?a=/", "/docs/msepi05-proxy/openapi.json"] {
+        let absent = json!({ "code": "REQ0000", "message": "La ressource n'existe pas." });
+        assert_eq!(refused(&subset, path).await, (404, absent, None), "{path}");
+    }
+    let (status, body, _) = refused(&subset, "/proxies_indicatorsX").await;
+    assert_eq!((status, &body["code"]), (404, &json!("not_found")));
+
+    let nobody = free_port().unwrap();
+    let both = Gateway::with(ResponseTemplate::new(200), |parameters| Parameters {
+        requests_per_second: 5,
+        ..parameters.and("msepi05-proxy", nobody)
+    })
+    .await;
+    assert_eq!(both.status("/taches/").await, StatusCode::OK);
+    let away = json!({ "code": "TEC0000", "message": "Le service ne peut pas être joint." });
+    assert_eq!(refused(&both, "/proxies_indicators/limits").await, (503, away, None));
+    let escaped = json!({ "code": "REQ0000", "message": "La requête est mal formée." });
+    assert_eq!(refused(&both, "/proxies_indicators/%2f").await, (400, escaped, None));
+    let limited = async {
+        loop {
+            let refused = refused(&both, "/proxies_indicators").await;
+            if refused.0 == 429 {
+                return refused;
+            }
+        }
+    };
+    let (_, body, retry_after) = tokio::time::timeout(Duration::from_secs(10), limited).await.unwrap();
+    assert_eq!(body, json!({ "code": "LIM0001", "message": "Trop de requêtes." }));
+    assert_eq!(retry_after.unwrap(), "1");
+}
+
+/// An authority that signs certificates for a test.
+fn authority() -> (String, Issuer<'static, KeyPair>) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, "authority");
+    let key = KeyPair::generate().unwrap();
+    let pem = params.self_signed(&key).unwrap().pem();
+    (pem, Issuer::new(params, key))
+}
+
+/// PEM of a certificate for `name`, and of its key.
+fn signed_by(authority: &Issuer<'_, KeyPair>, common_name: &str, name: SanType) -> (String, String) {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params.subject_alt_names.push(name);
+    let key = KeyPair::generate().unwrap();
+    (params.signed_by(&key, authority).unwrap().pem(), key.serialize_pem())
+}
+
+#[tokio::test]
+async fn over_tls_the_service_hears_who_the_clients_certificate_names_and_nothing_that_the_client_says() {
+    let (ca, authority_) = authority();
+    let files = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| {
+        let path = files.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    };
+    let (certificate, key) = signed_by(&authority_, "gateway", SanType::IpAddress([127, 0, 0, 1].into()));
+    let tls = Tls {
+        certificate: write("gateway.pem", &certificate),
+        key: write("gateway.key", &key),
+        client_ca: write("ca.pem", &ca),
+    };
+    let gateway =
+        Gateway::with(ResponseTemplate::new(200), |parameters| Parameters { tls: Some(tls), ..parameters })
+            .await;
+    let get = async |identity: Option<(String, String)>| {
+        let mut client = reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_only([Certificate::from_pem(ca.as_bytes()).unwrap()]);
+        if let Some((certificate, key)) = identity {
+            client = client.identity(Identity::from_pem(format!("{certificate}{key}").as_bytes()).unwrap());
+        }
+        let request = client.build().unwrap().get(format!("{}/taches/", gateway.envoy.base_url()));
+        request.header("x-forwarded-client-cert", "Subject=\"CN=forged\"").send().await
+    };
+    let uri = |uri: &str| SanType::URI(uri.try_into().unwrap());
+
+    assert_eq!(get(None).await.unwrap().status(), StatusCode::OK);
+    let bank = signed_by(&authority_, "mobile app", uri("spiffe://bank.example/mobile-app"));
+    assert_eq!(get(Some(bank)).await.unwrap().status(), StatusCode::OK);
+    let received = gateway.service.received_requests().await.unwrap();
+    assert!(!received[0].headers.contains_key("x-forwarded-client-cert"));
+    let named: Vec<_> = received[1].headers.get_all("x-forwarded-client-cert").iter().collect();
+    let named = named[0].to_str().unwrap().split_once(';').unwrap();
+    assert!(named.0.starts_with("Hash="), "{named:?}");
+    assert_eq!(named.1, r#"Subject="CN=mobile app";URI=spiffe://bank.example/mobile-app"#);
+
+    let stranger = signed_by(&authority().1, "mobile app", uri("spiffe://bank.example/mobile-app"));
+    assert!(get(Some(stranger)).await.is_err());
 }

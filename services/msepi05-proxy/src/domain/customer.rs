@@ -10,16 +10,17 @@ use super::sketch::Sketch;
 pub struct CustomerLimit {
     bucket: Bucket,
     period: u64,
+    /// Of this period and the one before.
+    known: Sketch,
+    /// Of this period: what will be known in the next one.
     current: Sketch,
-    previous: Option<Sketch>,
-    counted: u32,
 }
 
 impl CustomerLimit {
     /// Of somebody who has asked for nothing yet. `period` numbers the time of `now`.
     pub fn new(rate: Rate, period: u64, now: Instant) -> Self {
         let bucket = Bucket::full(rate, now);
-        Self { bucket, period, current: Sketch::default(), previous: None, counted: 0 }
+        Self { bucket, period, known: Sketch::default(), current: Sketch::default() }
     }
 
     /// Tokens left.
@@ -31,35 +32,26 @@ impl CustomerLimit {
     /// charged or remembered, and the answer is when they will.
     pub fn take(&mut self, elements: &[u64], rate: Rate, period: u64, now: Instant) -> Result<(), Duration> {
         self.turn(period);
-        let mut seen = self.current.clone();
-        elements.iter().for_each(|element| seen.add(*element));
-        let counted = Self::count(&seen, self.previous.as_ref());
-        let charge = f64::from(counted.saturating_sub(self.counted)).min(elements.len() as f64);
+        let mut known = self.known.clone();
+        let charge = elements.iter().filter(|element| known.add(**element)).count() as f64;
         let level = self.bucket.level(rate, now);
         if charge > level {
             return Err(rate.time_for(charge - level));
         }
         self.bucket.take(charge, rate, now);
-        (self.current, self.counted) = (seen, counted);
+        self.known = known;
+        for element in elements {
+            self.current.add(*element);
+        }
         Ok(())
     }
 
     fn turn(&mut self, period: u64) {
-        if period == self.period {
-            return;
+        if period != self.period {
+            let ended = std::mem::take(&mut self.current);
+            self.known = if period == self.period + 1 { ended } else { Sketch::default() };
+            self.period = period;
         }
-        let ended = std::mem::take(&mut self.current);
-        self.previous = (period == self.period + 1).then_some(ended);
-        self.period = period;
-        self.counted = Self::count(&self.current, self.previous.as_ref());
-    }
-
-    fn count(current: &Sketch, previous: Option<&Sketch>) -> u32 {
-        let mut union = current.clone();
-        if let Some(previous) = previous {
-            union.merge(previous);
-        }
-        union.count().round() as u32
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Demand, Outcome, Refusal, Remaining, Rules};
 use crate::domain::bucket::{Bucket, Rate};
 use crate::domain::customer::CustomerLimit;
 
-/// Buckets in this process's memory: 4 to 6 KiB for a customer.
+/// Buckets in this process's memory: 8 KiB for a customer.
 pub struct Local {
     started: Instant,
     clients: Cache<Arc<str>, Arc<Mutex<Bucket>>>,
@@ -15,12 +15,14 @@ pub struct Local {
 }
 
 impl Local {
-    /// Room for `customers`; beyond it the one that was used least is forgotten.
-    pub fn new(customers: u64, period: Duration) -> Self {
+    /// Room for `customers`; beyond it the one that was used least is forgotten, as is one whose bucket is full and whose
+    /// hashes are too old to be known.
+    pub fn new(customers: u64, rules: &Rules) -> Self {
+        let idle = (2 * rules.period).max(rules.customer.time_for(rules.customer.limit));
         Self {
             started: Instant::now(),
             clients: Cache::builder().max_capacity(10_000).time_to_idle(Duration::from_secs(120)).build(),
-            customers: Cache::builder().max_capacity(customers).time_to_idle(2 * period).build(),
+            customers: Cache::builder().max_capacity(customers).time_to_idle(idle).build(),
         }
     }
 

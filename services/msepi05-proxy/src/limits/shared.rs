@@ -97,7 +97,7 @@ impl Shared {
         if !self.health.admits() {
             return None;
         }
-        match tokio::time::timeout(self.timeout, self.ask(rules, demand)).await {
+        match tokio::time::timeout(self.timeout, self.ask_again(rules, demand)).await {
             Ok(Ok(outcome)) => {
                 self.health.up();
                 return Some(outcome);
@@ -110,6 +110,19 @@ impl Shared {
         None
     }
 
+    /// A connection that Redis has closed while nobody used it is no sign of ill health: it is opened anew. Were the
+    /// hashes counted before it broke, the customer is not charged for them again.
+    async fn ask_again(&self, rules: &Rules, demand: &Demand<'_>) -> Result<Outcome, RedisError> {
+        let was_open = self.connection.lock().await.is_some();
+        match self.ask(rules, demand).await {
+            Err(error) if was_open && error.is_unrecoverable_error() => {
+                *self.connection.lock().await = None;
+                self.ask(rules, demand).await
+            }
+            outcome => outcome,
+        }
+    }
+
     async fn ask(&self, rules: &Rules, demand: &Demand<'_>) -> Result<Outcome, RedisError> {
         let mut connection = self.connection().await?;
         let customer = format!("msepi05:{{{:032x}}}:", demand.customer.bucket);
@@ -117,8 +130,8 @@ impl Shared {
         script
             .key(format!("msepi05:client:{}", demand.client.key))
             .key(format!("{customer}bucket"))
-            .key(format!("{customer}seen:0"))
-            .key(format!("{customer}seen:1"))
+            .key(format!("{customer}known"))
+            .key(format!("{customer}current"))
             .key(format!("{customer}trial"))
             .arg(demand.client.per_minute)
             .arg(rules.customer.limit)
