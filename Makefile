@@ -1,5 +1,6 @@
 # make run [ARGS=--once]     build, start the local stack, one real request to each service, stay until Ctrl-C
 # make test                  everything that must hold before a change is merged
+# make bench [ARGS="--seconds 5 --soak-minutes 1"]   the benchmarks, in release builds: tests/bench
 # make sample-data ROWS=200000 [OUT=sample-data] [SEED=1] [FORMAT=csv|xlsx|json]
 # make fmt                   format the code
 # make sqlx-prepare          renew the metadata of the checked queries after a change of SQL or schema
@@ -7,7 +8,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: run test sample-data fmt sqlx-prepare deny
+.PHONY: run test bench sample-data fmt sqlx-prepare deny
 
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 TOOLS := $(CURDIR)/.dev/tools
@@ -44,6 +45,11 @@ test:
 	$(MAKE) --no-print-directory deny
 	echo
 	echo "make test: all passed."
+
+bench:
+	@deploy/local/prerequisites redis-server
+	cargo build --release --locked -p garant-bench -p msepi05-proxy -p caps-sandbox
+	exec "$(dir $(BIN))release/garant-bench" msepi05-proxy $(ARGS)
 
 deny:
 	@if [ "$$("$(TOOLS)/bin/cargo-deny" --version 2>/dev/null)" != "cargo-deny 0.20.2" ]; then

@@ -9,7 +9,8 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::process::{Guarded, free_port, wait_until_ready};
+use crate::certificates::Authority;
+use crate::process::{Guarded, free_port, wait_until_ready_for};
 use crate::workspace;
 
 /// A running `caps-sandbox`, ended when dropped and when our process ends.
@@ -37,20 +38,45 @@ impl CapsSandbox {
     /// # Errors
     /// As [`CapsSandbox::start`].
     pub async fn start_on(port: u16, args: &[&str], directory: &Path) -> Result<Self> {
+        Self::started("http", port, args, crate::http::client()?, directory).await
+    }
+
+    /// Starts a sandbox of a test's own that speaks TLS, and only to holders of a certificate of `authority`.
+    ///
+    /// # Errors
+    /// As [`CapsSandbox::start`].
+    pub async fn start_over_tls(authority: &Authority) -> Result<Self> {
+        let (temporary, own) = (tempfile::tempdir()?, authority.issue("caps", "127.0.0.1")?);
+        let client = authority.client(Some(&authority.issue("caps' tester", "127.0.0.1")?))?;
+        let [certificate, key, ca] =
+            [own.certificate, own.key, authority.ca()].map(|p| p.display().to_string());
+        let args = ["--tls-certificate", &certificate, "--tls-key", &key, "--client-ca", &ca];
+        let mut sandbox = Self::started("https", free_port()?, &args, client, temporary.path()).await?;
+        sandbox.temporary = Some(temporary);
+        Ok(sandbox)
+    }
+
+    async fn started(
+        scheme: &str,
+        port: u16,
+        args: &[&str],
+        client: Client,
+        directory: &Path,
+    ) -> Result<Self> {
         let log_path = directory.join("caps-sandbox.log");
         let log = File::create(&log_path)?;
         let address = format!("127.0.0.1:{port}");
         let mut command = Command::new(workspace::binary("caps-sandbox")?);
         command.args(["--listen", &address]).args(args).stdout(log.try_clone()?).stderr(log);
         let mut process = Guarded::spawn(&mut command, "KILL", None)?;
-        let base_url = format!("http://{address}");
-        wait_until_ready(&mut process, &format!("{base_url}/_health"), &log_path)
+        let base_url = format!("{scheme}://{address}");
+        wait_until_ready_for(&client, &mut process, &format!("{base_url}/_health"), &log_path)
             .await
             .context("caps-sandbox")?;
-        Ok(Self { base_url, client: crate::http::client()?, process, temporary: None })
+        Ok(Self { base_url, client, process, temporary: None })
     }
 
-    /// `http://127.0.0.1:port`, without a trailing slash.
+    /// `http://127.0.0.1:port` or `https://127.0.0.1:port`, without a trailing slash.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }

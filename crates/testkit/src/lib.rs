@@ -7,6 +7,7 @@
 )]
 
 pub mod caps;
+pub mod certificates;
 pub mod envoy;
 pub mod http;
 pub mod issuer;

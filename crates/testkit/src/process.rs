@@ -190,6 +190,11 @@ impl Service {
         Ok(())
     }
 
+    /// The number of the process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.running.as_ref().map(|running| running.child.id())
+    }
+
     /// A command of the same binary (`migrate`, `users …`) with the same environment.
     pub fn command(&self, subcommand: &str) -> Command {
         command(&self.binary, subcommand, &self.environment)
@@ -250,7 +255,16 @@ pub fn command(binary: &Path, subcommand: &str, environment: &BTreeMap<String, S
 
 /// Waits until `url` answers 200.
 pub(crate) async fn wait_until_ready(process: &mut Guarded, url: &str, log: &Path) -> Result<()> {
-    let client = crate::http::client()?;
+    wait_until_ready_for(&crate::http::client()?, process, url, log).await
+}
+
+/// Waits until `url` answers this client 200.
+pub(crate) async fn wait_until_ready_for(
+    client: &reqwest::Client,
+    process: &mut Guarded,
+    url: &str,
+    log: &Path,
+) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(status) = process.ended()? {

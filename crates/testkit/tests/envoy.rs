@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
-use reqwest::{Certificate, Identity, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
+use testkit::certificates::{Authority, Issued};
 use testkit::envoy::{Envoy, Parameters, Tls};
 use testkit::process::free_port;
 use wiremock::matchers::any;
@@ -172,57 +172,23 @@ async fn a_services_paths_answer_in_the_shape_of_its_contract_whether_it_runs_or
     assert_eq!(retry_after.unwrap(), "1");
 }
 
-/// An authority that signs certificates for a test.
-fn authority() -> (String, Issuer<'static, KeyPair>) {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(DnType::CommonName, "authority");
-    let key = KeyPair::generate().unwrap();
-    let pem = params.self_signed(&key).unwrap().pem();
-    (pem, Issuer::new(params, key))
-}
-
-/// PEM of a certificate for `name`, and of its key.
-fn signed_by(authority: &Issuer<'_, KeyPair>, common_name: &str, name: SanType) -> (String, String) {
-    let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, common_name);
-    params.subject_alt_names.push(name);
-    let key = KeyPair::generate().unwrap();
-    (params.signed_by(&key, authority).unwrap().pem(), key.serialize_pem())
-}
-
 #[tokio::test]
 async fn over_tls_the_service_hears_who_the_clients_certificate_names_and_nothing_that_the_client_says() {
-    let (ca, authority_) = authority();
-    let files = tempfile::tempdir().unwrap();
-    let write = |name: &str, content: &str| {
-        let path = files.path().join(name);
-        std::fs::write(&path, content).unwrap();
-        path
-    };
-    let (certificate, key) = signed_by(&authority_, "gateway", SanType::IpAddress([127, 0, 0, 1].into()));
-    let tls = Tls {
-        certificate: write("gateway.pem", &certificate),
-        key: write("gateway.key", &key),
-        client_ca: write("ca.pem", &ca),
-    };
+    let authority = Authority::new().unwrap();
+    let own = authority.issue("gateway", "127.0.0.1").unwrap();
+    let tls = Tls { certificate: own.certificate, key: own.key, client_ca: authority.ca() };
     let gateway =
         Gateway::with(ResponseTemplate::new(200), |parameters| Parameters { tls: Some(tls), ..parameters })
             .await;
-    let get = async |identity: Option<(String, String)>| {
-        let mut client = reqwest::Client::builder()
-            .no_proxy()
-            .tls_certs_only([Certificate::from_pem(ca.as_bytes()).unwrap()]);
-        if let Some((certificate, key)) = identity {
-            client = client.identity(Identity::from_pem(format!("{certificate}{key}").as_bytes()).unwrap());
-        }
-        let request = client.build().unwrap().get(format!("{}/taches/", gateway.envoy.base_url()));
+    let get = async |identity: Option<Issued>| {
+        let client = authority.client(identity.as_ref()).unwrap();
+        let request = client.get(format!("{}/taches/", gateway.envoy.base_url()));
         request.header("x-forwarded-client-cert", "Subject=\"CN=forged\"").send().await
     };
-    let uri = |uri: &str| SanType::URI(uri.try_into().unwrap());
+    let name = "spiffe://bank.example/mobile-app";
 
     assert_eq!(get(None).await.unwrap().status(), StatusCode::OK);
-    let bank = signed_by(&authority_, "mobile app", uri("spiffe://bank.example/mobile-app"));
+    let bank = authority.issue("mobile app", name).unwrap();
     assert_eq!(get(Some(bank)).await.unwrap().status(), StatusCode::OK);
     let received = gateway.service.received_requests().await.unwrap();
     assert!(!received[0].headers.contains_key("x-forwarded-client-cert"));
@@ -231,6 +197,6 @@ async fn over_tls_the_service_hears_who_the_clients_certificate_names_and_nothin
     assert!(named.0.starts_with("Hash="), "{named:?}");
     assert_eq!(named.1, r#"Subject="CN=mobile app";URI=spiffe://bank.example/mobile-app"#);
 
-    let stranger = signed_by(&authority().1, "mobile app", uri("spiffe://bank.example/mobile-app"));
-    assert!(get(Some(stranger)).await.is_err());
+    let stranger = Authority::new().unwrap();
+    assert!(get(Some(stranger.issue("mobile app", name).unwrap())).await.is_err());
 }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use caps_sandbox::directory::ProxyHash;
 use caps_sandbox::{Options, Sandbox, Tls};
-use reqwest::{Certificate, Client, Identity, Response, StatusCode};
+use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
+use testkit::certificates::{Authority, Issued};
 
 struct Caps {
     url: String,
@@ -421,47 +422,16 @@ async fn a_wrong_fault_is_refused_with_the_name_of_the_field() {
 
 #[tokio::test]
 async fn a_client_of_another_authority_is_turned_away() {
-    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    let (ours, foreign) = (Authority::new().unwrap(), Authority::new().unwrap());
+    let own = ours.issue("caps", "127.0.0.1").unwrap();
+    let url = serve(Some(Tls { certificate: own.certificate, key: own.key, client_ca: ours.ca() }));
+    let client = |identity: Option<Issued>| ours.client(identity.as_ref()).unwrap();
 
-    let authority = || {
-        let mut parameters = CertificateParams::new([]).unwrap();
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap()
-    };
-    let signed_by = |authority: &CertifiedIssuer<'_, KeyPair>| {
-        let key = KeyPair::generate().unwrap();
-        let parameters = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
-        (parameters.signed_by(&key, authority).unwrap().pem(), key.serialize_pem())
-    };
-    let (ours, foreign) = (authority(), authority());
-    let (certificate, key) = signed_by(&ours);
-    let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str, content: &str| {
-        std::fs::write(folder.path().join(name), content).unwrap();
-        folder.path().join(name)
-    };
-    let url = serve(Some(Tls {
-        certificate: file("certificate", &certificate),
-        key: file("key", &key),
-        client_ca: file("authority", &ours.pem()),
-    }));
-    let client = |identity: Option<(String, String)>| {
-        let trusted = Certificate::from_pem(ours.pem().as_bytes()).unwrap();
-        let builder = Client::builder().tls_certs_only([trusted]);
-        let builder = match identity {
-            Some((certificate, key)) => {
-                builder.identity(Identity::from_pem(format!("{certificate}{key}").as_bytes()).unwrap())
-            }
-            None => builder,
-        };
-        builder.build().unwrap()
-    };
-
-    let caps = Caps { url, client: client(Some(signed_by(&ours))) };
+    let caps = Caps { url, client: client(Some(ours.issue("bank", "127.0.0.1").unwrap())) };
     assert!(caps.url.starts_with("https://"));
     let (hashes, results) = caps.known(3).await;
     assert_eq!(caps.found(&hashes).await["results"], json!(results));
-    for stranger in [client(None), client(Some(signed_by(&foreign)))] {
+    for stranger in [client(None), client(Some(foreign.issue("bank", "127.0.0.1").unwrap()))] {
         stranger.get(caps.at("/_health")).send().await.unwrap_err();
     }
     caps.fault(json!({"fault": {"reset": true}})).await;

@@ -13,6 +13,7 @@ mod answers_of_caps;
 mod breaker;
 mod budget;
 mod cache;
+mod caps_over_tls;
 mod chunks;
 mod commands;
 mod limits;
