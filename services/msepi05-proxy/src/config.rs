@@ -15,6 +15,8 @@ use crate::domain::bucket::Rate;
 use crate::limits::Rules;
 use crate::lookup::Lifetimes;
 
+const DAY_S: u64 = 24 * 3_600;
+
 /// Everything that `garant.toml` and the environment can set.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -133,7 +135,7 @@ pub struct CacheConfig {
     /// Of one that it doesn't, in seconds, ± 10 %.
     pub unknown_s: u64,
     /// Hashes at most.
-    pub capacity: u64,
+    pub capacity: usize,
 }
 
 impl Default for CacheConfig {
@@ -172,7 +174,7 @@ impl Default for LimitsConfig {
         Self {
             customer_hashes: 1_000,
             customer_refill_per_hour: 5,
-            customer_period_s: 15 * 24 * 3_600,
+            customer_period_s: 15 * DAY_S,
             client_hashes_per_minute: 60_000,
             replicas: 1,
             local_customers: 50_000,
@@ -240,7 +242,7 @@ impl Config {
             ("caps.attempt_timeout_ms", self.caps.attempt_timeout_ms),
             ("caps.total_timeout_ms", self.caps.total_timeout_ms),
             ("caps.max_concurrent", self.caps.max_concurrent as u64),
-            ("cache.capacity", self.cache.capacity),
+            ("cache.capacity", self.cache.capacity as u64),
             ("limits.customer_hashes", self.limits.customer_hashes.into()),
             ("limits.customer_refill_per_hour", self.limits.customer_refill_per_hour.into()),
             ("limits.customer_period_s", self.limits.customer_period_s),
@@ -251,6 +253,14 @@ impl Config {
         ];
         if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Err(wrong(key, "must be at least 1"));
+        }
+        let at_most = [
+            ("cache.found_s", self.cache.found_s, 30 * DAY_S),
+            ("cache.unknown_s", self.cache.unknown_s, 30 * DAY_S),
+            ("limits.customer_period_s", self.limits.customer_period_s, 365 * DAY_S),
+        ];
+        if let Some((key, _, most)) = at_most.iter().find(|(_, value, most)| value > most) {
+            return Err(wrong(key, &format!("must be at most {most}")));
         }
         match &self.caps.url {
             Some(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {}

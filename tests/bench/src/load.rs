@@ -1,4 +1,4 @@
-//! Requests at a fixed rate, whether or not the answers keep up.
+//! Requests at a fixed rate, whether or not the answers keep up; or as fast as they are answered.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +13,11 @@ pub(crate) struct Latencies {
 }
 
 impl Latencies {
+    fn of(mut latencies: Vec<Duration>) -> Self {
+        latencies.sort_unstable();
+        Self { sorted: latencies }
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.sorted.len()
     }
@@ -42,15 +47,47 @@ pub(crate) async fn at_rate(
         tokio::time::sleep_until(due.into()).await;
         let request = request.clone();
         under_way.spawn(async move {
-            let answer = request(n).send().await?;
-            let status = answer.status();
-            let body = answer.bytes().await?;
-            ensure!(status == StatusCode::OK, "{status}: {}", String::from_utf8_lossy(&body));
+            answered(request(n)).await?;
             Ok(due.elapsed())
         });
     }
     let outcomes: Result<Vec<_>> = under_way.join_all().await.into_iter().collect();
-    let mut sorted = outcomes?;
-    sorted.sort_unstable();
-    Ok(Latencies { sorted })
+    Ok(Latencies::of(outcomes?))
+}
+
+/// As many requests as `connections` clients get answered one after the other.
+///
+/// # Errors
+/// As [`at_rate`].
+pub(crate) async fn back_to_back(
+    connections: u64,
+    lasting: Duration,
+    request: impl Fn(u64) -> RequestBuilder + Send + Sync + 'static,
+) -> Result<Latencies> {
+    let (request, end) = (Arc::new(request), Instant::now() + lasting);
+    let mut clients = JoinSet::new();
+    for client in 0..connections {
+        let request = request.clone();
+        clients.spawn(async move {
+            let mut latencies = Vec::new();
+            let mut n = client;
+            while Instant::now() < end {
+                let sent = Instant::now();
+                answered(request(n)).await?;
+                latencies.push(sent.elapsed());
+                n += connections;
+            }
+            Ok(latencies)
+        });
+    }
+    let outcomes: Result<Vec<_>> = clients.join_all().await.into_iter().collect();
+    Ok(Latencies::of(outcomes?.concat()))
+}
+
+async fn answered(request: RequestBuilder) -> Result<()> {
+    let answer = request.send().await?;
+    let status = answer.status();
+    let body = answer.bytes().await?;
+    ensure!(status == StatusCode::OK, "{status}: {}", String::from_utf8_lossy(&body));
+    Ok(())
 }

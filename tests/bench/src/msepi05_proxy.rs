@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -22,6 +23,8 @@ const HASHES: u64 = 20;
 const ADDRESS_BOOK: u64 = 1_000;
 const CUSTOMERS: u64 = 100;
 const RATE: u64 = 1_000;
+/// That send one request after the other, for full load.
+const CLIENTS: u64 = 16;
 const WARM_UP: Duration = Duration::from_secs(2);
 
 /// A process under load.
@@ -47,8 +50,11 @@ impl Subject {
 
 struct Row {
     name: &'static str,
-    cpu_us: f64,
+    full_load_us: f64,
+    fixed_rate_us: f64,
+    full: Latencies,
     latencies: Latencies,
+    lasting: Duration,
 }
 
 /// Prints the tables.
@@ -90,7 +96,7 @@ async fn measure(lasting: Duration, soak_minutes: u64) -> Result<()> {
     println!("## msepi05-proxy\n\nMachine: {}.\n", machine::name());
     println!("### CPU of our process per request\n");
     println!(
-        "{RATE} requests/s for {} s, {HASHES} hashes each, all in the cache, JSON log to a file.\n",
+        "{HASHES} hashes a request, all in the cache, JSON log to a file; {CLIENTS} clients back to back, then {RATE} requests/s,\neach for {} s.\n",
         lasting.as_secs()
     );
     let warm = |token: String| {
@@ -172,32 +178,47 @@ async fn measure(lasting: Duration, soak_minutes: u64) -> Result<()> {
     Ok(())
 }
 
-/// CPU of the subjects per request, after a warm-up.
+/// CPU of the subjects per request, after a warm-up: under full load, and at the fixed rate.
 async fn cpu(
     name: &'static str,
     subjects: &[&Subject],
     lasting: Duration,
     request: impl Fn(u64) -> RequestBuilder + Send + Sync + 'static,
 ) -> Result<Row> {
-    let request = std::sync::Arc::new(request);
-    let again = request.clone();
-    load::at_rate(RATE, WARM_UP, move |n| again(n)).await?;
+    let request = Arc::new(request);
+    let send = || {
+        let request = request.clone();
+        move |n| request(n)
+    };
+    load::at_rate(RATE, WARM_UP, send()).await?;
     let used = || subjects.iter().map(|subject| process::cpu(subject.pid()?)).sum::<Result<Duration>>();
+    let per_request = |since: Duration, latencies: &Latencies| -> Result<f64> {
+        Ok((used()? - since).as_secs_f64() * 1e6 / latencies.count() as f64)
+    };
     let before = used()?;
-    let latencies = load::at_rate(RATE, lasting, move |n| request(n)).await?;
-    let cpu_us = (used()? - before).as_secs_f64() * 1e6 / latencies.count() as f64;
-    Ok(Row { name, cpu_us, latencies })
+    let full = load::back_to_back(CLIENTS, lasting, send()).await?;
+    let full_load_us = per_request(before, &full)?;
+    let before = used()?;
+    let latencies = load::at_rate(RATE, lasting, send()).await?;
+    Ok(Row { name, full_load_us, fixed_rate_us: per_request(before, &latencies)?, full, latencies, lasting })
 }
 
 fn print(rows: &[Row]) {
-    println!("| request | CPU µs | ratio to echo | p50 ms | p99 ms |\n|---|---|---|---|---|");
-    let baseline = rows.first().map_or(f64::NAN, |row| row.cpu_us);
-    for Row { name, cpu_us, latencies } in rows {
+    println!(
+        "| request | CPU µs, full load | ratio to echo | requests/s | CPU µs, fixed rate | ratio to echo | p99 ms |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    let Some(echo) = rows.first() else { return };
+    for row in rows {
         println!(
-            "| {name} | {cpu_us:.1} | {:.2} | {:.2} | {:.2} |",
-            cpu_us / baseline,
-            milliseconds(latencies.at(0.5)),
-            milliseconds(latencies.at(0.99)),
+            "| {} | {:.1} | {:.2} | {:.0} | {:.1} | {:.2} | {:.2} |",
+            row.name,
+            row.full_load_us,
+            row.full_load_us / echo.full_load_us,
+            row.full.count() as f64 / row.lasting.as_secs_f64(),
+            row.fixed_rate_us,
+            row.fixed_rate_us / echo.fixed_rate_us,
+            milliseconds(row.latencies.at(0.99)),
         );
     }
 }

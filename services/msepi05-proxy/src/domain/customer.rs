@@ -32,14 +32,17 @@ impl CustomerLimit {
     /// charged or remembered, and the answer is when they will.
     pub fn take(&mut self, elements: &[u64], rate: Rate, period: u64, now: Instant) -> Result<(), Duration> {
         self.turn(period);
-        let mut known = self.known.clone();
-        let charge = elements.iter().filter(|element| known.add(**element)).count() as f64;
         let level = self.bucket.level(rate, now);
-        if charge > level {
+        // What may have to be refused is tried on a copy.
+        let before = (level < elements.len() as f64).then(|| self.known.clone());
+        let charge = elements.iter().filter(|element| self.known.add(**element)).count() as f64;
+        if let Some(before) = before
+            && charge > level
+        {
+            self.known = before;
             return Err(rate.time_for(charge - level));
         }
         self.bucket.take(charge, rate, now);
-        self.known = known;
         for element in elements {
             self.current.add(*element);
         }

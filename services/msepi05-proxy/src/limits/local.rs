@@ -7,6 +7,8 @@ use super::{Demand, Outcome, Refusal, Remaining, Rules};
 use crate::domain::bucket::{Bucket, Rate};
 use crate::domain::customer::CustomerLimit;
 
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3_600);
+
 /// Buckets in this process's memory: 8 KiB for a customer.
 pub struct Local {
     started: Instant,
@@ -18,7 +20,7 @@ impl Local {
     /// Room for `customers`; beyond it the one that was used least is forgotten, as is one whose bucket is full and whose
     /// hashes are too old to be known.
     pub fn new(customers: u64, rules: &Rules) -> Self {
-        let idle = (2 * rules.period).max(rules.customer.time_for(rules.customer.limit));
+        let idle = (2 * rules.period).max(rules.customer.time_for(rules.customer.limit)).min(YEAR);
         Self {
             started: Instant::now(),
             clients: Cache::builder().max_capacity(10_000).time_to_idle(Duration::from_secs(120)).build(),

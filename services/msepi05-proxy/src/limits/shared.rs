@@ -158,7 +158,7 @@ impl Shared {
         }
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeout))
-            .set_response_timeout(Some(self.timeout));
+            .set_response_timeout(None);
         let open = self.client.get_multiplexed_async_connection_with_config(&config).await?;
         Ok(connection.insert(open).clone())
     }

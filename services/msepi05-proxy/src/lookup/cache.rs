@@ -14,9 +14,10 @@ pub struct Lifetimes {
     pub unknown: Duration,
 }
 
-/// What CAPS has said of late, by keyed digest.
+/// What CAPS has said of late, by keyed digest. An entry that has expired answers no more, and makes room when room is
+/// needed.
 pub struct Cache {
-    entries: moka::sync::Cache<HashDigest, Entry>,
+    entries: quick_cache::sync::Cache<HashDigest, Entry>,
     lifetimes: Lifetimes,
 }
 
@@ -28,10 +29,8 @@ struct Entry {
 
 impl Cache {
     /// Room for `capacity` hashes.
-    pub fn new(capacity: u64, lifetimes: Lifetimes) -> Self {
-        let longest = lifetime(lifetimes.found.max(lifetimes.unknown), 1.0, None);
-        let entries = moka::sync::Cache::builder().max_capacity(capacity).time_to_live(longest).build();
-        Self { entries, lifetimes }
+    pub fn new(capacity: usize, lifetimes: Lifetimes) -> Self {
+        Self { entries: quick_cache::sync::Cache::new(capacity), lifetimes }
     }
 
     pub(super) fn get(&self, asked: &Asked, now: Instant) -> Option<Known> {
