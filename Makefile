@@ -1,5 +1,6 @@
-# make run [ARGS=--once]     build, start the local stack, reconcile once through the gateway, stay until Ctrl-C
+# make run [ARGS=--once]     build, start the local stack, one real request to each service, stay until Ctrl-C
 # make test                  everything that must hold before a change is merged
+# make bench [ARGS="--seconds 5 --soak-minutes 1"]   the benchmarks, in release builds: tests/bench
 # make sample-data ROWS=200000 [OUT=sample-data] [SEED=1] [FORMAT=csv|xlsx|json]
 # make fmt                   format the code
 # make sqlx-prepare          renew the metadata of the checked queries after a change of SQL or schema
@@ -7,7 +8,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: run test sample-data fmt sqlx-prepare deny
+.PHONY: run test bench sample-data fmt sqlx-prepare deny
 
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 TOOLS := $(CURDIR)/.dev/tools
@@ -21,9 +22,9 @@ OUT ?= sample-data
 
 # The development profile, so that `make test` finds its dependencies compiled.
 run:
-	@deploy/local/prerequisites
+	@deploy/local/prerequisites $(if $(REDIS_URL),,redis-server)
 	echo "building (some minutes the first time)"
-	cargo build --locked -p local-stack -p reconciliation
+	cargo build --locked -p local-stack -p reconciliation -p msepi05-proxy -p caps-sandbox
 	exec "$(BIN)/garant-local" run $(ARGS)
 
 sample-data:
@@ -34,7 +35,7 @@ sample-data:
 # From the quickest to find fault to the slowest. All targets are built before any test runs: tests start the
 # services' binaries. Clippy compiles the dependencies' metadata apart from the build's: a cold run pays for both.
 test:
-	@deploy/local/prerequisites
+	@deploy/local/prerequisites redis-server
 	set -x
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -44,6 +45,11 @@ test:
 	$(MAKE) --no-print-directory deny
 	echo
 	echo "make test: all passed."
+
+bench:
+	@deploy/local/prerequisites redis-server
+	cargo build --release --locked -p garant-bench -p msepi05-proxy -p caps-sandbox
+	exec "$(dir $(BIN))release/garant-bench" msepi05-proxy $(ARGS)
 
 deny:
 	@if [ "$$("$(TOOLS)/bin/cargo-deny" --version 2>/dev/null)" != "cargo-deny 0.20.2" ]; then

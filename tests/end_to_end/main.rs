@@ -4,6 +4,7 @@
 mod a_killed_worker;
 mod an_outage_of_postgres;
 mod graceful_stop;
+mod msepi05_proxy;
 mod nothing_personal_is_logged;
 mod openapi;
 mod the_gateway;

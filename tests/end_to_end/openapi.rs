@@ -1,18 +1,20 @@
 //! Every operation, as its OpenAPI document describes it, by schemathesis (from PyPI). What it may not ask of an operation
 //! stands in `tests/openapi/schemathesis.toml`, each with the line of the contract that demands otherwise.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
 use end_to_end::Stack;
 use testkit::statements::{Params, Sample};
 use testkit::{python, workspace};
 use tokio::process::Command;
 
+use crate::msepi05_proxy::Bank;
+
 const EXAMPLES: &str = "40";
 
 #[tokio::test]
-async fn the_service_does_what_its_openapi_document_says() -> Result<()> {
-    let schemathesis =
-        tokio::task::spawn_blocking(|| python::program("schemathesis", "4.32.5", "schemathesis")).await??;
+async fn reconciliation_does_what_its_openapi_document_says() -> Result<()> {
     let stack = Stack::start(&[("IDENTITY__REGISTRATION", "true")]).await?;
     let token = stack.token(None).await?;
     let sample = Sample::new(Params::new(20, 1));
@@ -20,24 +22,40 @@ async fn the_service_does_what_its_openapi_document_says() -> Result<()> {
     let task = stack.reconcile(&token, &sample).await?;
     stack.finished(&token, task).await?;
     ensure!(task == 1, "the smallest id that schemathesis tries must be a task's");
+    conforms("reconciliation", &stack.replica.base_url, &token, stack.directory.path()).await
+}
 
-    // Past the gateway: Envoy answers 400 to methods that it doesn't know, where the document's 405 is the service's.
+#[tokio::test]
+async fn msepi05_proxy_does_what_its_openapi_document_says() -> Result<()> {
+    let limits =
+        [("LIMITS__CUSTOMER_HASHES", "100000000"), ("LIMITS__CLIENT_HASHES_PER_MINUTE", "100000000")];
+    let bank = Bank::open(&limits, None).await?;
+    conforms("msepi05-proxy", &bank.replica.base_url, &bank.token(), bank.directory.path()).await
+}
+
+/// Past the gateway: Envoy answers 400 to methods that it doesn't know, where the document's 405 is the service's.
+async fn conforms(service: &str, base: &str, token: &str, directory: &Path) -> Result<()> {
+    let schemathesis =
+        tokio::task::spawn_blocking(|| python::program("schemathesis", "4.32.5", "schemathesis")).await??;
     let run = Command::new(schemathesis)
         .arg("--config-file")
         .arg(workspace::root().join("tests/openapi/schemathesis.toml"))
         .arg("run")
-        .arg(format!("{}/docs/reconciliation/openapi.json", stack.replica.base_url))
-        .args(["--url", &stack.replica.base_url])
+        .arg(format!("{base}/docs/{service}/openapi.json"))
+        .args(["--url", base])
         .args(["--header", &format!("Authorization: Bearer {token}")])
         .args(["--phases", "examples,coverage,fuzzing", "--max-examples", EXAMPLES])
         .args(["--continue-on-failure", "--warnings", "off", "--no-color"])
-        .current_dir(stack.directory.path())
+        .current_dir(directory)
         .kill_on_drop(true)
         .output()
         .await
         .context("cannot run schemathesis")?;
     let report = String::from_utf8_lossy(&run.stdout);
     ensure!(run.status.success(), "{report}\n{}", String::from_utf8_lossy(&run.stderr));
-    println!("{}", report.lines().rev().find(|line| line.contains("generated")).unwrap_or_default());
+    println!(
+        "{service}: {}",
+        report.lines().rev().find(|line| line.contains("generated")).unwrap_or_default()
+    );
     Ok(())
 }

@@ -145,8 +145,7 @@ async fn a_statement_of_20_megabytes_passes() -> Result<()> {
 #[tokio::test]
 async fn beyond_its_rate_the_gateway_answers_429_and_when_to_come_again() -> Result<()> {
     let stack = Stack::start(&[]).await?;
-    let port = stack.replica.base_url.rsplit(':').next().context("no port")?.parse()?;
-    let mut parameters = Parameters::to("reconciliation", port, free_port()?);
+    let mut parameters = Parameters::to("reconciliation", stack.replica.port, free_port()?);
     parameters.requests_per_second = 10;
     let directory = tempfile::tempdir()?;
     let narrow = Envoy::start(&parameters, directory.path()).await?;

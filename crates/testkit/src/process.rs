@@ -14,8 +14,8 @@ use rand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a service or a peer may take to become ready or to end.
-const PATIENCE: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const POLL: Duration = Duration::from_millis(20);
 
 /// A port on which nothing listened a moment ago, never given twice by this process.
 ///
@@ -190,6 +190,11 @@ impl Service {
         Ok(())
     }
 
+    /// The number of the process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.running.as_ref().map(|running| running.child.id())
+    }
+
     /// A command of the same binary (`migrate`, `users …`) with the same environment.
     pub fn command(&self, subcommand: &str) -> Command {
         command(&self.binary, subcommand, &self.environment)
@@ -250,7 +255,16 @@ pub fn command(binary: &Path, subcommand: &str, environment: &BTreeMap<String, S
 
 /// Waits until `url` answers 200.
 pub(crate) async fn wait_until_ready(process: &mut Guarded, url: &str, log: &Path) -> Result<()> {
-    let client = crate::http::client()?;
+    wait_until_ready_for(&crate::http::client()?, process, url, log).await
+}
+
+/// Waits until `url` answers this client 200.
+pub(crate) async fn wait_until_ready_for(
+    client: &reqwest::Client,
+    process: &mut Guarded,
+    url: &str,
+    log: &Path,
+) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(status) = process.ended()? {

@@ -5,6 +5,7 @@
 )]
 
 mod demonstration;
+mod environment;
 mod sample_data;
 mod sandbox;
 mod settings;
@@ -26,7 +27,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Starts everything, reconciles a made-up statement through the gateway and stays until Ctrl-C.
+    /// Starts everything, makes one real request to each service through the gateway and stays until Ctrl-C.
     Run {
         /// Stop after the requests; the exit code is 1 if one of them failed.
         #[arg(long)]

@@ -46,9 +46,9 @@ const MARK: &str = "garant sandbox";
 /// demonstration's day are gone. What else a developer has put into the database stays.
 pub(crate) async fn load(settings: &Settings, database: &Database) -> Result<()> {
     ensure!(
-        settings.listen.ip().is_loopback(),
+        settings.reconciliation.listen.ip().is_loopback(),
         "the sandbox is not loaded where the service listens on {}: its credentials are public",
-        settings.listen
+        settings.reconciliation.listen
     );
     let pool = PgPool::connect(&database.owner_url).await?;
     load_accounts(&pool, &database.name).await?;
@@ -164,7 +164,7 @@ async fn load_profile(connection: &mut PgConnection) -> Result<()> {
 
 /// Removes the sandbox users' tasks, and the transactions that would mix with the demonstration's.
 async fn clear(connection: &mut PgConnection) -> Result<()> {
-    let sample = demonstration::sample();
+    let sample = demonstration::reconciliation::sample();
     let params = sample.params();
     let at = |day: Option<NaiveDate>| day.map(|day| day.and_time(chrono::NaiveTime::MIN).and_utc());
     let from = at(params.day.pred_opt()).context("no day before the sample's")?;

@@ -3,30 +3,34 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
-use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use testkit::postgres::{self, Database};
 use testkit::{process, workspace};
 
+use crate::environment::{self, ServiceSettings, variable_of};
+
 const GATEWAY_PORT: &str = "GARANT_GATEWAY_PORT";
 const POSTGRES_PORT: &str = "GARANT_POSTGRES_PORT";
-const LISTEN: &str = "GARANT__SERVER__LISTEN";
-const MANAGEMENT_LISTEN: &str = "GARANT__MANAGEMENT__LISTEN";
-
-/// The variables that a service's configuration is read from.
-const SERVICE_PREFIX: &str = "GARANT__";
+const REDIS_PORT: &str = "GARANT_REDIS_PORT";
+const CAPS_PORT: &str = "GARANT_CAPS_PORT";
 
 pub(crate) struct Settings {
     pub(crate) gateway_port: u16,
     pub(crate) postgres_port: u16,
-    pub(crate) listen: SocketAddr,
-    pub(crate) management: SocketAddr,
+    pub(crate) redis_port: u16,
+    /// A Redis of the user's, in place of our own.
+    pub(crate) redis_url: Option<String>,
+    pub(crate) caps_port: u16,
+    pub(crate) reconciliation: ServiceSettings,
+    pub(crate) msepi05_proxy: ServiceSettings,
     /// File of the secret under which the signing keys are stored.
     pub(crate) key_secret_file: PathBuf,
+    /// File of the secret that keys what stands in for hashes and customers.
+    pub(crate) pepper_file: PathBuf,
     /// Password of the database's two roles.
     pub(crate) database_password: String,
     /// Directory of configuration files and logs.
@@ -35,19 +39,24 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn load() -> Result<Self> {
-        if let Some((name, _)) = std::env::vars().find(|(name, _)| name.starts_with("GARANT__DATABASE__")) {
-            bail!("{name} is set, but the local stack makes its own database: name a server in DATABASE_URL");
-        }
+        // A variable of somebody else's that is no text must not stop us.
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let [reconciliation, msepi05_proxy] = environment::services(variables)?;
         let dev = workspace::dev_dir()?;
         let logs = dev.join("logs");
         fs::create_dir_all(&logs)?;
         secret(dev.join("database-password"))?;
         Ok(Self {
-            gateway_port: variable(GATEWAY_PORT, 8080)?,
-            postgres_port: variable(POSTGRES_PORT, 5433)?,
-            listen: variable(LISTEN, SocketAddr::from(([127, 0, 0, 1], 8105)))?,
-            management: variable(MANAGEMENT_LISTEN, SocketAddr::from(([127, 0, 0, 1], 8205)))?,
+            gateway_port: port(GATEWAY_PORT, 8080)?,
+            postgres_port: port(POSTGRES_PORT, 5433)?,
+            redis_port: port(REDIS_PORT, 6380)?,
+            redis_url: std::env::var("REDIS_URL").ok().filter(|url| !url.is_empty()),
+            caps_port: port(CAPS_PORT, 8110)?,
+            reconciliation,
+            msepi05_proxy,
             key_secret_file: secret(dev.join("key-secret"))?,
+            pepper_file: secret(dev.join("pepper"))?,
             database_password: fs::read_to_string(dev.join("database-password"))?,
             logs,
         })
@@ -59,15 +68,21 @@ impl Settings {
 
     /// Fails with a message for the user where something else listens on one of our ports.
     pub(crate) async fn require_free_ports(&self) -> Result<()> {
-        let ports = [
-            ("gateway", self.gateway_port, format!("{GATEWAY_PORT}=PORT")),
-            ("reconciliation", self.listen.port(), format!("{LISTEN}=127.0.0.1:PORT")),
-            (
-                "reconciliation's management",
-                self.management.port(),
-                format!("{MANAGEMENT_LISTEN}=127.0.0.1:PORT"),
-            ),
+        let mut ports = vec![
+            ("gateway".to_owned(), self.gateway_port, format!("{GATEWAY_PORT}=PORT")),
+            ("CAPS sandbox".to_owned(), self.caps_port, format!("{CAPS_PORT}=PORT")),
         ];
+        if self.redis_url.is_none() {
+            let remedy = format!("{REDIS_PORT}=PORT, or REDIS_URL to use that server");
+            ports.push(("Redis".to_owned(), self.redis_port, remedy));
+        }
+        for service in [&self.reconciliation, &self.msepi05_proxy] {
+            let name = service.name;
+            let remedy = |key| format!("{}=127.0.0.1:PORT", variable_of(name, key));
+            ports.push((name.to_owned(), service.listen.port(), remedy("SERVER__LISTEN")));
+            let what = format!("management of {name}");
+            ports.push((what, service.management.port(), remedy("MANAGEMENT__LISTEN")));
+        }
         // What an earlier run that was killed has left behind is ending just now.
         let deadline = Instant::now() + Duration::from_secs(3);
         for (what, port, remedy) in ports {
@@ -82,28 +97,30 @@ impl Settings {
         Ok(())
     }
 
-    /// The service's environment: the local profile, then what the user has set.
-    pub(crate) fn service_environment(&self, database: &Database) -> BTreeMap<String, String> {
-        let local = [
-            ("SERVER__PROFILE", "local".to_owned()),
-            ("SERVER__LISTEN", self.listen.to_string()),
-            ("SERVER__DRAIN_DELAY_MS", "0".to_owned()),
-            ("MANAGEMENT__LISTEN", self.management.to_string()),
+    pub(crate) fn reconciliation_environment(&self, database: &Database) -> BTreeMap<String, String> {
+        self.reconciliation.environment([
             ("DATABASE__URL", database.app_url.clone()),
             ("DATABASE__OWNER_URL", database.owner_url.clone()),
             ("DATABASE__APP_ROLE", database.app_role.clone()),
             ("IDENTITY__ISSUER", self.gateway_url()),
             ("IDENTITY__KEY_SECRET_FILE", self.key_secret_file.display().to_string()),
             ("IDENTITY__REGISTRATION", "true".to_owned()),
-        ];
-        let mut environment: BTreeMap<_, _> =
-            local.into_iter().map(|(name, value)| (format!("{SERVICE_PREFIX}{name}"), value)).collect();
-        environment.extend(std::env::vars().filter(|(name, _)| name.starts_with(SERVICE_PREFIX)));
-        environment
+        ])
+    }
+
+    pub(crate) fn msepi05_proxy_environment(&self, caps: &str, redis: &str) -> BTreeMap<String, String> {
+        let issuer = self.gateway_url();
+        let keys = format!("http://{}/o/.well-known/jwks.json", self.reconciliation.listen);
+        self.msepi05_proxy.environment([
+            ("AUTH__ISSUERS", format!("[{{ issuer = \"{issuer}\", jwks_url = \"{keys}\" }}]")),
+            ("CAPS__URL", caps.to_owned()),
+            ("REDIS__URL", redis.to_owned()),
+            ("PRIVACY__PEPPER_FILE", self.pepper_file.display().to_string()),
+        ])
     }
 }
 
-fn variable<T: std::str::FromStr>(name: &str, default: T) -> Result<T> {
+fn port(name: &str, default: u16) -> Result<u16> {
     match std::env::var(name) {
         Err(_) => Ok(default),
         Ok(value) => value.parse().ok().with_context(|| format!("{name} has a wrong value: {value}")),

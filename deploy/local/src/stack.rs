@@ -1,17 +1,22 @@
 //! `garant-local run`: starts everything in order, and stops it in the opposite one.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use testkit::caps::CapsSandbox;
 use testkit::envoy::{Envoy, Parameters};
 use testkit::postgres::{Postgres, Roles, StopMode};
 use testkit::process::{Service, command};
+use testkit::redis::Redis;
 use testkit::workspace;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::demonstration;
+use crate::environment::ServiceSettings;
 use crate::sandbox;
 use crate::settings::Settings;
 
@@ -21,7 +26,9 @@ const DATABASE: &str = "garant_reconciliation";
 #[derive(Default)]
 struct Running {
     postgres: Option<Postgres>,
-    service: Option<Service>,
+    redis: Option<Redis>,
+    caps: Option<CapsSandbox>,
+    services: Vec<(&'static str, Service)>,
     gateway: Option<Envoy>,
 }
 
@@ -60,10 +67,26 @@ async fn start_and_stay(running: &mut Running, once: bool) -> Result<()> {
     let roles = Roles::of("reconciliation", settings.database_password.clone());
     let database = postgres.provision(DATABASE, &roles, None).await?;
 
+    let redis_url = match &settings.redis_url {
+        Some(url) => {
+            progress.say("Redis is the one of REDIS_URL");
+            url.clone()
+        }
+        None => {
+            progress.say(&format!("Redis on 127.0.0.1:{}", settings.redis_port));
+            let redis = Redis::start_on(settings.redis_port, &settings.logs).await;
+            running.redis.insert(redis.context("Redis (another server: REDIS_URL)")?).url()
+        }
+    };
+
+    progress.say(&format!("CAPS sandbox on 127.0.0.1:{}", settings.caps_port));
+    let caps = CapsSandbox::start_on(settings.caps_port, &[], &settings.logs).await?;
+    let caps_url = running.caps.insert(caps).base_url().to_owned();
+
     progress.say("migrations");
-    let environment = settings.service_environment(&database);
-    let binary = workspace::binary("reconciliation")?;
-    let migrated = command(&binary, "migrate", &environment).output().context("cannot run migrate")?;
+    let environment = settings.reconciliation_environment(&database);
+    let migrate = command(&workspace::binary("reconciliation")?, "migrate", &environment).output();
+    let migrated = migrate.context("cannot run migrate")?;
     if !migrated.status.success() {
         std::io::stderr().write_all(&migrated.stdout)?;
         std::io::stderr().write_all(&migrated.stderr)?;
@@ -73,30 +96,26 @@ async fn start_and_stay(running: &mut Running, once: bool) -> Result<()> {
     progress.say("sandbox");
     sandbox::load(&settings, &database).await?;
 
-    progress.say(&format!("reconciliation on {}", settings.listen));
-    let log = settings.logs.join("reconciliation.log");
-    File::create(&log)?;
-    let service = Service::start(&binary, environment, settings.management.port(), &log);
-    let service = running.service.insert(service.await.context("reconciliation")?);
+    running.serve(&progress, &settings, &settings.reconciliation, environment).await?;
+    let environment = settings.msepi05_proxy_environment(&caps_url, &redis_url);
+    running.serve(&progress, &settings, &settings.msepi05_proxy, environment).await?;
 
     progress.say(&format!("gateway on 127.0.0.1:{}", settings.gateway_port));
-    let parameters = Parameters::to("reconciliation", settings.listen.port(), settings.gateway_port);
-    let gateway = Envoy::start(&parameters, &settings.logs).await.context("gateway")?;
-    let gateway = running.gateway.insert(gateway);
+    let (reconciliation, proxy) = (&settings.reconciliation, &settings.msepi05_proxy);
+    let parameters = Parameters::to(reconciliation.name, reconciliation.listen.port(), settings.gateway_port)
+        .and(proxy.name, proxy.listen.port());
+    running.gateway = Some(Envoy::start(&parameters, &settings.logs).await.context("gateway")?);
 
-    progress.say("one reconciliation through the gateway");
-    demonstration::run(gateway.base_url()).await?;
+    progress.say("one request to each service through the gateway");
+    demonstration::run(&settings.gateway_url(), running.caps.as_ref().context("no CAPS sandbox")?).await?;
     if once {
         return Ok(());
     }
     print_table(&settings, &origin);
     loop {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        if let Some(status) = service.ended()? {
-            bail!("reconciliation ended with {status}; its log is {}", log.display());
-        }
-        if let Some(status) = gateway.ended()? {
-            bail!("the gateway ended with {status}; its log is in {}", settings.logs.display());
+        if let Some((name, status)) = running.ended()? {
+            bail!("{name} ended with {status}; the logs are in {}", settings.logs.display());
         }
     }
 }
@@ -114,15 +133,49 @@ async fn postgres(settings: &Settings) -> Result<(Postgres, String)> {
 }
 
 impl Running {
+    async fn serve(
+        &mut self,
+        progress: &Progress,
+        settings: &Settings,
+        service: &ServiceSettings,
+        environment: BTreeMap<String, String>,
+    ) -> Result<()> {
+        let name = service.name;
+        progress.say(&format!("{name} on {}", service.listen));
+        let log = settings.logs.join(format!("{name}.log"));
+        File::create(&log)?;
+        let binary = workspace::binary(name)?;
+        let process = Service::start(&binary, environment, service.management.port(), &log).await;
+        self.services.push((name, process.context(name)?));
+        Ok(())
+    }
+
+    /// The process that has ended by itself, if one has.
+    fn ended(&mut self) -> Result<Option<(&'static str, ExitStatus)>> {
+        let redis = self.redis.iter_mut().map(|redis| ("Redis", redis.ended()));
+        let caps = self.caps.iter_mut().map(|caps| ("the CAPS sandbox", caps.ended()));
+        let services = self.services.iter_mut().map(|(name, service)| (*name, service.ended()));
+        let gateway = self.gateway.iter_mut().map(|gateway| ("the gateway", gateway.ended()));
+        for (name, ended) in redis.chain(caps).chain(services).chain(gateway) {
+            if let Some(status) = ended? {
+                return Ok(Some((name, status)));
+            }
+        }
+        Ok(None)
+    }
+
     async fn stop(self) -> Result<()> {
         if let Some(gateway) = self.gateway {
             gateway.terminate().await?;
         }
-        if let Some(mut service) = self.service
-            && service.ended()?.is_none()
-        {
-            service.terminate().await?;
+        for (_, mut service) in self.services.into_iter().rev() {
+            if service.ended()?.is_none() {
+                service.terminate().await?;
+            }
         }
+        // These two keep nothing that a kill could spoil.
+        drop(self.caps);
+        drop(self.redis);
         if let Some(postgres) = self.postgres
             && postgres.is_private()
         {
@@ -151,12 +204,20 @@ impl Progress {
 
 fn print_table(settings: &Settings, database: &str) {
     let gateway = settings.gateway_url();
+    println!("\n  gateway          {gateway}");
+    for service in [&settings.reconciliation, &settings.msepi05_proxy] {
+        println!("  {:<16} http://{}", service.name, service.listen);
+        println!("    management     http://{}/readyz, /livez, /metrics", service.management);
+        println!("    OpenAPI        {gateway}/docs/{}/", service.name);
+    }
+    let redis = if settings.redis_url.is_some() {
+        "the one of REDIS_URL".to_owned()
+    } else {
+        format!("redis://127.0.0.1:{}, empty at each start", settings.redis_port)
+    };
     println!(
-        "
-  gateway          {gateway}
-  OpenAPI          {gateway}/docs/reconciliation/
-  reconciliation   http://{}
-  management       http://{}/readyz, /livez, /metrics
+        "  CAPS sandbox     http://127.0.0.1:{}/_directory, /_journal, /_faults
+  Redis            {redis}
   database         {DATABASE} on {database}
                    roles reconciliation_owner and reconciliation_app, password in .dev/database-password
   logs             {}
@@ -166,8 +227,7 @@ fn print_table(settings: &Settings, database: &str) {
   users            {}, password {}
 
 Everything runs. Ctrl-C stops it.",
-        settings.listen,
-        settings.management,
+        settings.caps_port,
         settings.logs.display(),
         sandbox::CLIENT_ID,
         sandbox::CLIENT_SECRET,

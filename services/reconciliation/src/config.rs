@@ -1,14 +1,12 @@
 //! The service's configuration, one struct per concern; `README.md` has the table.
 
-use common::auth::TrustedIssuer;
-use common::client::{Client, ClientConfig};
+use common::auth::IssuerConfig;
 use common::config::ConfigError;
 use common::db::DatabaseConfig;
 use common::server::{ManagementConfig, ServerConfig};
 use common::telemetry::TelemetryConfig;
 use identity::IdentityConfig;
 use serde::Deserialize;
-use url::Url;
 
 /// Everything that `garant.toml` and the environment can set.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -66,25 +64,6 @@ pub struct AuthConfig {
     pub issuers: Vec<IssuerConfig>,
     /// Opens the reads of tasks and their details to everybody, as the original has it; never profiles.
     pub public_reads: bool,
-}
-
-/// `auth.issuers[]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IssuerConfig {
-    /// `iss` of its tokens.
-    pub issuer: String,
-    /// Where its keys are.
-    pub jwks_url: Url,
-}
-
-impl IssuerConfig {
-    /// The issuer as the resource server trusts it.
-    pub fn trusted(&self) -> anyhow::Result<TrustedIssuer> {
-        let client = Client::new("issuer", &ClientConfig::default())?;
-        let keys = common::auth::RemoteKeys::new(self.jwks_url.clone(), client);
-        Ok(TrustedIssuer { keys: std::sync::Arc::new(keys), revocations: None })
-    }
 }
 
 /// `upload.*`

@@ -17,7 +17,6 @@ pub mod store;
 pub mod transaction_file;
 pub mod work;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,12 +131,9 @@ impl Application {
         .await?;
         let background = identity.spawn_background();
 
-        let mut issuers = HashMap::from([(config.identity.issuer.clone(), identity.trusted_issuer())]);
-        for issuer in &config.auth.issuers {
-            let trusted = issuer.trusted().context("auth.issuers")?;
-            if issuers.insert(issuer.issuer.clone(), trusted).is_some() {
-                bail!("auth.issuers: {} is named twice", issuer.issuer);
-            }
+        let mut issuers = common::auth::trusted_issuers(&config.auth.issuers)?;
+        if issuers.insert(config.identity.issuer.clone(), identity.trusted_issuer()).is_some() {
+            bail!("auth.issuers: {} is this service's own", config.identity.issuer);
         }
         let authenticator = Arc::new(Authenticator::new(SERVICE, issuers, clock.clone()));
 

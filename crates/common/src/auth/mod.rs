@@ -5,11 +5,13 @@
 
 mod caller;
 mod claims;
+mod issuer;
 mod jwks;
 mod verifier;
 
 pub use caller::{AuthError, Caller, Identity, Scope, authenticate};
 pub use claims::{Audience, Claims};
+pub use issuer::{IssuerConfig, trusted_issuers};
 pub use jwks::RemoteKeys;
 pub use verifier::{
     Authenticator, KeySource, RevocationView, TrustedIssuer, Unavailable, VerificationKey, access_token_kid,

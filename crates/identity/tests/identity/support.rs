@@ -166,7 +166,7 @@ pub async fn app_of(
     let authenticator = Arc::new(Authenticator::new(audience, issuers, shared(clock)));
     let renderer = Renderer {
         content_type: "application/json",
-        body: |problem, _| json!({ "detail": problem.detail, "code": problem.code }),
+        body: |problem, _| Some(json!({ "detail": problem.detail, "code": problem.code })),
     };
     init_service(
         App::new()

@@ -26,15 +26,15 @@ use uuid::Uuid;
 /// Errors of this contract that have no fixed body: `{"detail":"…","code":"…","field":"…"}`.
 pub const RENDERER: Renderer = Renderer { content_type: "application/json", body: render };
 
-fn render(problem: &Problem, correlation_id: Uuid) -> Value {
+fn render(problem: &Problem, correlation_id: Uuid) -> Option<Value> {
     let detail = match problem.code {
         "internal" => format!("{}, correlation id {correlation_id}", problem.detail),
         _ => problem.detail.clone(),
     };
-    match &problem.field {
+    Some(match &problem.field {
         Some(field) => json!({"detail": detail, "code": problem.code, "field": field}),
         None => json!({"detail": detail, "code": problem.code}),
-    }
+    })
 }
 
 /// The body of an error.

@@ -3,15 +3,18 @@
 //!
 //! The breaker, the bulkhead and the retry budget are one peer's: make one [`Client`] per peer and clone it.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+mod breaker;
+mod tls;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use opentelemetry::metrics::Counter;
 use opentelemetry::propagation::Injector;
 use opentelemetry::{KeyValue, global};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Request, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -19,6 +22,8 @@ use tokio::sync::Semaphore;
 use tracing::{Instrument, Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+use self::breaker::Breaker;
+pub use self::tls::{TlsConfig, TlsError};
 use crate::request;
 
 /// `<peer>.*`: how one peer is called. Times in milliseconds.
@@ -37,9 +42,11 @@ pub struct ClientConfig {
     pub max_concurrent: usize,
     /// Largest answer in bytes.
     pub max_body: usize,
-    /// Failures in a row that open the breaker.
-    pub breaker_threshold: u32,
-    /// How long it stays open before one call probes the peer.
+    /// Calls within the breaker's window below which it stays closed; at this number half of them failing opens it.
+    pub breaker_min_calls: u32,
+    /// The window in which calls are counted.
+    pub breaker_window_ms: u64,
+    /// How long the breaker stays open before one call probes the peer.
     pub breaker_open_ms: u64,
 }
 
@@ -52,7 +59,8 @@ impl Default for ClientConfig {
             max_attempts: 3,
             max_concurrent: 64,
             max_body: 1024 * 1024,
-            breaker_threshold: 5,
+            breaker_min_calls: 20,
+            breaker_window_ms: 10_000,
             breaker_open_ms: 5_000,
         }
     }
@@ -118,6 +126,13 @@ static CALLS: LazyLock<Counter<u64>> = LazyLock::new(|| {
         .build()
 });
 
+static RETRIES: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    global::meter("garant")
+        .u64_counter("garant.client.retries")
+        .with_description("Attempts after the first, made or refused by the retry budget, by peer")
+        .build()
+});
+
 /// Calls one peer.
 #[derive(Clone)]
 pub struct Client {
@@ -131,24 +146,51 @@ pub struct Client {
 
 impl Client {
     /// A client for the peer that metrics and spans call `peer`.
+    pub fn new(peer: &'static str, config: &ClientConfig) -> Result<Self, TlsError> {
+        Self::with_tls(peer, config, &TlsConfig::default())
+    }
+
+    /// A client that shows its own certificate, or trusts the peer's own authority only.
     #[allow(clippy::disallowed_methods, reason = "the one place where an HTTP client is built")]
-    pub fn new(peer: &'static str, config: &ClientConfig) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
+    pub fn with_tls(peer: &'static str, config: &ClientConfig, tls: &TlsConfig) -> Result<Self, TlsError> {
+        let builder = reqwest::Client::builder()
             .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
             .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()?;
-        Ok(Self {
+            .no_proxy();
+        let client = Self {
             peer,
-            http,
+            http: tls.apply(builder)?.build()?,
             config: config.clone(),
             bulkhead: Arc::new(Semaphore::new(config.max_concurrent)),
             breaker: Arc::new(Breaker::new(
-                config.breaker_threshold,
+                config.breaker_min_calls,
+                Duration::from_millis(config.breaker_window_ms),
                 Duration::from_millis(config.breaker_open_ms),
             )),
             retries: Arc::default(),
-        })
+        };
+        client.observe();
+        Ok(client)
+    }
+
+    /// Shows breaker and bulkhead as gauges.
+    fn observe(&self) {
+        let meter = global::meter("garant");
+        let peer = [KeyValue::new("peer", self.peer)];
+        let (breaker, label) = (self.breaker.clone(), peer.clone());
+        meter
+            .u64_observable_gauge("garant.client.breaker.open")
+            .with_description("1 while the breaker keeps calls from the peer")
+            .with_callback(move |gauge| gauge.observe(u64::from(breaker.is_open()), &label))
+            .build();
+        let (bulkhead, places) = (self.bulkhead.clone(), self.config.max_concurrent);
+        meter
+            .u64_observable_gauge("garant.client.in_flight")
+            .with_description("Calls under way, of the bulkhead's places")
+            .with_callback(move |gauge| {
+                gauge.observe(places.saturating_sub(bulkhead.available_permits()) as u64, &peer);
+            })
+            .build();
     }
 
     /// GETs a URL.
@@ -156,8 +198,20 @@ impl Client {
         self.send(Request::new(Method::GET, url), Repeat::Safe).await
     }
 
-    /// Sends a request whose body is in memory; any status is an answer. Retries end where the budget of the call or of the peer ends.
+    /// Sends a request whose body is in memory; any status is an answer. Retries end where the budget of the call or
+    /// of the peer ends.
     pub async fn send(&self, request: Request, repeat: Repeat) -> Result<Answer, CallError> {
+        self.call(request, repeat, Ok).await
+    }
+
+    /// As [`send`](Self::send), with `read` making sense of the answer: where it says [`CallError::Unreadable`], the
+    /// breaker counts a failure of the peer.
+    pub async fn call<T>(
+        &self,
+        request: Request,
+        repeat: Repeat,
+        read: impl Fn(Answer) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
         let span = tracing::info_span!(
             "call",
             otel.kind = "client",
@@ -166,12 +220,13 @@ impl Client {
             http.response.status_code = field::Empty,
             attempts = field::Empty,
         );
-        let outcome = self.attempts(request, repeat).instrument(span.clone()).await;
+        let (outcome, status) = self.attempts(request, repeat, read).instrument(span.clone()).await;
+        if let Some(status) = status {
+            span.record("http.response.status_code", status.as_u16());
+        }
         let label = match &outcome {
-            Ok(answer) => {
-                span.record("http.response.status_code", answer.status.as_u16());
-                if answer.status.is_server_error() { "server_error" } else { "answered" }
-            }
+            Ok(_) if status.is_some_and(|status| status.is_server_error()) => "server_error",
+            Ok(_) => "answered",
             Err(CallError::Full) => "full",
             Err(CallError::Open) => "open",
             Err(CallError::Timeout) => "timeout",
@@ -182,8 +237,14 @@ impl Client {
         outcome
     }
 
-    async fn attempts(&self, request: Request, repeat: Repeat) -> Result<Answer, CallError> {
-        let _place = self.bulkhead.try_acquire().map_err(|_| CallError::Full)?;
+    /// The outcome, and the status of the last answer.
+    async fn attempts<T>(
+        &self,
+        request: Request,
+        repeat: Repeat,
+        read: impl Fn(Answer) -> Result<T, CallError>,
+    ) -> (Result<T, CallError>, Option<StatusCode>) {
+        let Ok(_place) = self.bulkhead.try_acquire() else { return (Err(CallError::Full), None) };
         let total = Duration::from_millis(self.config.total_timeout_ms);
         let mut deadline = Instant::now() + total;
         if let Some(callers) = request::current().and_then(|context| context.deadline) {
@@ -192,34 +253,70 @@ impl Client {
         self.retries.deposit();
         let mut attempt = 1;
         loop {
-            self.breaker.admit(Instant::now())?;
+            let admission = match self.breaker.admit(Instant::now()) {
+                Ok(admission) => admission,
+                Err(open) => return (Err(open), None),
+            };
             // `Request` with a streamed body can't be cloned, and none of ours has one.
-            let copy = request.try_clone().ok_or(CallError::Unreachable)?;
+            let Some(copy) = request.try_clone() else { return (Err(CallError::Unreachable), None) };
             let left = deadline.saturating_duration_since(Instant::now());
             let own = Duration::from_millis(self.config.attempt_timeout_ms);
-            let outcome = self.attempt(copy, left.min(own)).await;
-            let failed = !matches!(&outcome, Ok(answer) if !answer.status.is_server_error());
+            let answer = self.attempt(copy, left.min(own)).await;
+            let (again, wait) = self.again(&answer, repeat, attempt, deadline);
+            let status = answer.as_ref().ok().map(|answer| answer.status);
+            let outcome = answer.and_then(&read);
+            let failed = match &outcome {
+                Ok(_) => status.is_some_and(|status| status.is_server_error()),
+                Err(_) => true,
+            };
             // A caller with little time left says nothing about the peer.
-            if outcome != Err(CallError::Timeout) || left >= own {
-                self.breaker.record(failed, Instant::now());
+            if !matches!(outcome, Err(CallError::Timeout)) || left >= own {
+                self.breaker.record(admission, failed, Instant::now());
             }
             Span::current().record("attempts", attempt);
-            let again = match &outcome {
-                Ok(answer) => {
-                    repeat == Repeat::Safe && matches!(answer.status.as_u16(), 429 | 502 | 503 | 504)
-                }
-                Err(CallError::Unreachable) => true,
-                Err(CallError::Timeout | CallError::Broken) => repeat == Repeat::Safe,
-                Err(_) => false,
-            };
-            let wait = backoff(attempt);
-            let in_time = Instant::now() + wait < deadline;
-            if !again || attempt >= self.config.max_attempts || !in_time || !self.retries.withdraw() {
-                return outcome;
+            if !again || !self.may_retry() {
+                return (outcome, status);
             }
             tokio::time::sleep(wait).await;
             attempt += 1;
         }
+    }
+
+    /// Whether, but for the retry budget, another attempt may help, and after which wait.
+    fn again(
+        &self,
+        answer: &Result<Answer, CallError>,
+        repeat: Repeat,
+        attempt: u32,
+        deadline: Instant,
+    ) -> (bool, Duration) {
+        let mut wait = backoff(attempt);
+        let again = match answer {
+            Ok(answer) if repeat == Repeat::Safe => {
+                let fits = |wait: &Duration| Instant::now() + *wait < deadline;
+                match (answer.status.as_u16(), retry_after(answer)) {
+                    // A peer that asks for more time than there is gets no second call for having said 429.
+                    (429, Some(asked)) if !fits(&asked) => false,
+                    (429 | 502 | 503 | 504, asked) => {
+                        wait = asked.filter(fits).map_or(wait, |asked| wait.max(asked));
+                        true
+                    }
+                    _ => false,
+                }
+            }
+            Ok(_) => false,
+            Err(CallError::Unreachable) => true,
+            Err(CallError::Timeout | CallError::Broken) => repeat == Repeat::Safe,
+            Err(_) => false,
+        };
+        (again && attempt < self.config.max_attempts && Instant::now() + wait < deadline, wait)
+    }
+
+    fn may_retry(&self) -> bool {
+        let granted = self.retries.withdraw();
+        let outcome = if granted { "made" } else { "refused" };
+        RETRIES.add(1, &[KeyValue::new("peer", self.peer), KeyValue::new("outcome", outcome)]);
+        granted
     }
 
     async fn attempt(&self, mut request: Request, limit: Duration) -> Result<Answer, CallError> {
@@ -248,6 +345,11 @@ impl Client {
         };
         tokio::time::timeout(limit, exchange).await.map_err(|_| CallError::Timeout)?
     }
+}
+
+/// `Retry-After` in seconds; its other form, a date, is not read.
+fn retry_after(answer: &Answer) -> Option<Duration> {
+    answer.headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 fn propagate(headers: &mut HeaderMap, left: Duration) {
@@ -307,46 +409,10 @@ impl RetryBudget {
     }
 }
 
-/// Closed until `threshold` failures in a row, then open for a while, then one probe decides.
-#[derive(Debug)]
-struct Breaker {
-    threshold: u32,
-    open_for: Duration,
-    failures: AtomicU32,
-    open_until: Mutex<Option<Instant>>,
-}
-
-impl Breaker {
-    fn new(threshold: u32, open_for: Duration) -> Self {
-        Self { threshold, open_for, failures: AtomicU32::new(0), open_until: Mutex::new(None) }
-    }
-
-    fn admit(&self, now: Instant) -> Result<(), CallError> {
-        let mut open_until = self.open_until.lock().unwrap_or_else(PoisonError::into_inner);
-        match *open_until {
-            Some(until) if now < until => Err(CallError::Open),
-            Some(_) => {
-                // This call is the probe; the others wait another round for its outcome.
-                *open_until = Some(now + self.open_for);
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn record(&self, failed: bool, now: Instant) {
-        let mut open_until = self.open_until.lock().unwrap_or_else(PoisonError::into_inner);
-        if !failed {
-            self.failures.store(0, Ordering::Relaxed);
-            *open_until = None;
-        } else if self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= self.threshold {
-            *open_until = Some(now + self.open_for);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU32;
+
     use wiremock::matchers::any;
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -411,7 +477,7 @@ mod tests {
     #[tokio::test]
     async fn a_caller_with_little_time_left_does_not_open_the_breaker() {
         let (_server, url) = peer(ResponseTemplate::new(200).set_delay(Duration::from_millis(50))).await;
-        let client = client(|config| config.breaker_threshold = 1);
+        let client = client(|config| config.breaker_min_calls = 1);
         let deadline = Some(Instant::now() + Duration::from_millis(1));
         let context = request::RequestContext { correlation_id: uuid::Uuid::nil(), deadline };
         let hurried = request::within(context, client.get(url.clone())).await;
@@ -444,13 +510,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_breaker_opens_after_failures_in_a_row_and_heals_by_itself() {
+    async fn the_breaker_opens_when_half_of_the_calls_fail_and_heals_by_itself() {
         let server = MockServer::start().await;
         Mock::given(any()).respond_with(ResponseTemplate::new(500)).up_to_n_times(2).mount(&server).await;
         Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&server).await;
         let url: Url = server.uri().parse().unwrap();
         let client = client(|config| {
-            config.breaker_threshold = 2;
+            config.breaker_min_calls = 2;
             config.breaker_open_ms = 150;
         });
         for _ in 0..2 {
@@ -470,6 +536,34 @@ mod tests {
         let (first, second) = tokio::join!(client.get(url.clone()), client.get(url));
         assert_eq!(first.unwrap().status, 200);
         assert_eq!(second.unwrap_err(), CallError::Full);
+    }
+
+    #[tokio::test]
+    async fn a_retry_after_that_does_not_fit_ends_a_429_and_one_that_fits_is_waited_for() {
+        for (seconds, total, expected) in [(30, 600, 1), (1, 2_000, 2)] {
+            let answer = ResponseTemplate::new(429).insert_header("retry-after", seconds);
+            let (server, url) = peer(answer).await;
+            let client = client(|config| {
+                config.total_timeout_ms = total;
+                config.max_attempts = 2;
+            });
+            let started = Instant::now();
+            assert_eq!(client.get(url).await.unwrap().status, 429);
+            assert_eq!(requests(&server).await, expected);
+            assert!(expected == 1 || started.elapsed() >= Duration::from_secs(seconds));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unreadable_answer_counts_against_the_peer() {
+        let (server, url) = peer(ResponseTemplate::new(200)).await;
+        let client = client(|config| config.breaker_min_calls = 2);
+        let read = |_| Err::<(), _>(CallError::Unreadable);
+        for expected in [CallError::Unreadable, CallError::Unreadable, CallError::Open] {
+            let request = Request::new(Method::GET, url.clone());
+            assert_eq!(client.call(request, Repeat::Safe, read).await.unwrap_err(), expected);
+        }
+        assert_eq!(requests(&server).await, 2, "an unreadable answer is not asked for again");
     }
 
     #[test]
