@@ -49,8 +49,9 @@ impl AuthorizationServer {
         owner: &User,
         new: &NewApplication<'_>,
     ) -> Result<Application, ApplicationError> {
+        // Looked at before it is trimmed: some control characters are white space.
         let name = new.name.trim();
-        if !(1..=255).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        if name.is_empty() || new.name.chars().count() > 255 || new.name.chars().any(char::is_control) {
             return Err(ApplicationError::Name);
         }
         let client_type: ClientType = new.client_type.parse()?;

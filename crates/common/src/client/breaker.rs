@@ -78,9 +78,8 @@ impl Breaker {
                     slot.failures += u32::from(failed);
                 }
                 let recent = state.slots.iter().filter(|slot| slot.number + SLOTS as u64 > number);
-                let (calls, failures) = recent.fold((0, 0), |(calls, failures), slot| {
-                    (calls + slot.calls, failures + slot.failures)
-                });
+                let (calls, failures) = recent
+                    .fold((0, 0), |(calls, failures), slot| (calls + slot.calls, failures + slot.failures));
                 if failed && calls >= self.min_calls && failures * 2 >= calls {
                     state.open_until = Some(now + self.open_for);
                 }
