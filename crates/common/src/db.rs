@@ -130,6 +130,21 @@ impl DatabaseConfig {
     }
 }
 
+/// Waits some seconds for a database that is still starting.
+pub async fn wait_until_reachable(pool: &PgPool) -> Result<(), sqlx::Error> {
+    let mut attempt = 0;
+    loop {
+        match pool.acquire().await {
+            Ok(_) => return Ok(()),
+            Err(error) if attempt < 10 && is_unavailable(&error) => {
+                attempt += 1;
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// Shows the pool as gauge `garant.db.connections`, by state.
 pub fn observe_pool(pool: &PgPool) {
     let pool = pool.clone();

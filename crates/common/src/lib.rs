@@ -7,6 +7,7 @@
 //! | [`request`] | correlation ID, span, deadline and RED metrics of one request |
 //! | [`error`] | what a client is told, and the one renderer per contract |
 //! | [`body`] | request bodies, parsed with the name of the field at fault |
+//! | [`upload`] | files that clients send, spooled to disk |
 //! | [`auth`] | the resource server: tokens in, [`auth::Caller`] out |
 //! | [`server`] | bootstrap, management port, health, limits, graceful drain |
 //! | [`client`] | outgoing HTTP with budget, retry, breaker and bulkhead |
@@ -25,3 +26,4 @@ pub mod redact;
 pub mod request;
 pub mod server;
 pub mod telemetry;
+pub mod upload;

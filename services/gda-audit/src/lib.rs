@@ -1,4 +1,142 @@
 //! Screens people and companies against asset-freeze and politically-exposed lists (contract `gda-audit`).
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`api`], [`wire`] | the contract's operations, one file each; persons and hits as clients write and read them |
+//! | [`batch`] | `screen` and `compare` on the command line |
+//! | [`domain`] | the rules, pure: records, screening |
+//! | [`lists`] | readers of official lists, one file per format |
+//! | [`catalogue`] | the editions in force, indexed |
+//! | [`work`] | importing and fetching editions |
+//! | [`store`] | all SQL |
 
+pub mod api;
+pub mod batch;
+pub mod catalogue;
+pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod lists;
+pub mod store;
+pub mod wire;
+pub mod work;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::{self, ServiceConfig, get, post, resource};
+use anyhow::{Context, bail};
+use common::auth::Authenticator;
+use common::clock::SystemClock;
+use common::server::{Health, Profile, Server, Service};
+use sqlx::PgPool;
+use tokio::task::JoinHandle;
+
+use crate::catalogue::Holder;
+use crate::config::Config;
+use crate::work::fetch::Fetcher;
+use crate::work::import::Importer;
+
+/// The service's name: in tokens' `aud`, in metrics, in paths of its documentation.
+pub const SERVICE: &str = "gda-audit";
+/// Crates whose logs follow the configured level.
+pub const LOG_TARGETS: [&str; 2] = ["common", "gda_audit"];
+/// Connections of what runs beside the requests: following and renewing the lists.
+const BACKGROUND_CONNECTIONS: u32 = 4;
+
+/// What handlers share.
+pub struct State {
+    /// The service's database.
+    pub pool: PgPool,
+    /// The configuration.
+    pub config: Config,
+    /// The lists in force.
+    pub holder: Arc<Holder>,
+    /// Puts editions in force.
+    pub importer: Importer,
+    /// Fetches them.
+    pub fetcher: Fetcher,
+}
+
+/// The route table. Paths are given without the trailing slash; both forms are served.
+fn routes(app: &mut ServiceConfig) {
+    use api::*;
+
+    app.service(resource("/screen").route(post().to(screen::screen)))
+        .service(resource("/compare").route(post().to(compare::compare)))
+        .service(resource("/lists").route(get().to(lists::list)))
+        .service(resource("/lists/{source}/imports").route(post().to(import_list::import)))
+        .service(resource("/lists/{source}/editions/{id}").route(get().to(lists::show_edition)))
+        .configure(openapi::routes);
+}
+
+/// The service, ready to run.
+pub struct Application {
+    server: Server,
+    background: [JoinHandle<()>; 2],
+}
+
+impl Application {
+    /// Opens the database, checks its schema, loads the lists in force, and binds the ports. `registry` is what
+    /// `/metrics` shows.
+    pub async fn build(config: Config, registry: prometheus::Registry) -> anyhow::Result<Self> {
+        config.validate()?;
+        if config.server.profile == Profile::Local && !config.server.listen.ip().is_loopback() {
+            bail!("server.profile = local allows only a loopback address in server.listen");
+        }
+        let pool = config.database.pool()?;
+        common::db::wait_until_reachable(&pool).await.context("the database cannot be reached")?;
+        common::db::observe_pool(&pool);
+        common::db::require_migrations(&pool, &store::parts()).await?;
+
+        let issuers = common::auth::trusted_issuers(&config.auth.issuers)?;
+        let clock = SystemClock::shared();
+        let authenticator = Arc::new(Authenticator::new(SERVICE, issuers, clock.clone()));
+
+        // A connection lives in the runtime that opened it, and requests are served by others than this one.
+        let own_pool = config.database.pool_of(BACKGROUND_CONNECTIONS)?;
+        let holder = Arc::new(Holder::new(own_pool.clone(), &config));
+        holder.refresh().await.context("the lists in force cannot be loaded")?;
+        let importer = |pool: &PgPool| Importer { pool: pool.clone(), clock: clock.clone(), holder: holder.clone() };
+        let fetcher = |pool: &PgPool| Fetcher::new(importer(pool), &config.renewal);
+        let background = [
+            tokio::spawn(holder.clone().follow(Duration::from_millis(config.renewal.poll_ms))),
+            tokio::spawn(fetcher(&own_pool)?.keep_renewing(config.lists.clone())),
+        ];
+        let state = web::Data::new(State {
+            importer: importer(&pool),
+            fetcher: fetcher(&pool)?,
+            pool,
+            config: config.clone(),
+            holder,
+        });
+        let service = Service {
+            renderer: api::RENDERER,
+            authenticator,
+            routes: move |app: &mut ServiceConfig| {
+                app.app_data(state.clone()).configure(routes);
+            },
+        };
+        let health = Health::new(config.database.pool_of(1)?);
+        let server = Server::bind(&config.server, &config.management, health, registry, service)?;
+        Ok(Self { server, background })
+    }
+
+    /// The public address.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Serves until SIGTERM or SIGINT; then requests under way end.
+    pub async fn run_until_stopped(self) -> anyhow::Result<()> {
+        tracing::info!(
+            address = %self.server.address(),
+            management = %self.server.management_address(),
+            "serving"
+        );
+        self.server.run_until_stopped().await?;
+        self.background.iter().for_each(JoinHandle::abort);
+        Ok(())
+    }
+}

@@ -111,7 +111,7 @@ impl Application {
     pub async fn build(config: Config, registry: prometheus::Registry) -> anyhow::Result<Self> {
         config.validate()?;
         let pool = config.database.pool()?;
-        wait_for_database(&pool).await?;
+        common::db::wait_until_reachable(&pool).await.context("the database cannot be reached")?;
         common::db::observe_pool(&pool);
         common::db::require_migrations(&pool, &store::parts()).await?;
         refuse_sandbox_in_the_open(&config, &pool).await?;
@@ -183,21 +183,6 @@ impl Application {
         self.jobs.shutdown(JOBS_GRACE).await;
         drop(self.background);
         Ok(())
-    }
-}
-
-/// A database that is still starting is waited for; one that stays away stops the start.
-async fn wait_for_database(pool: &PgPool) -> anyhow::Result<()> {
-    let mut attempt = 0;
-    loop {
-        match pool.acquire().await {
-            Ok(_) => return Ok(()),
-            Err(error) if attempt < 10 && common::db::is_unavailable(&error) => {
-                attempt += 1;
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
-            Err(error) => return Err(error).context("the database cannot be reached"),
-        }
     }
 }
 

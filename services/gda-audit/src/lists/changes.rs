@@ -50,6 +50,23 @@ pub enum Field {
 }
 
 impl Field {
+    /// The field's name, in lower camel case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kind => "kind",
+            Self::Names => "names",
+            Self::Births => "births",
+            Self::BirthPlaces => "birthPlaces",
+            Self::Nationalities => "nationalities",
+            Self::Addresses => "addresses",
+            Self::Documents => "documents",
+            Self::Gender => "gender",
+            Self::Programmes => "programmes",
+            Self::ListedOn => "listedOn",
+            Self::Remarks => "remarks",
+        }
+    }
+
     /// Whether the field tells who the entry is; the others say where it lives and why it is listed.
     pub fn is_material(self) -> bool {
         match self {

@@ -43,6 +43,22 @@ impl Format {
         Self::UsLegislatorsYaml,
     ];
 
+    /// Its name in configuration and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UnXml => "UN_XML",
+            Self::OfacXml => "OFAC_XML",
+            Self::OfacCsv => "OFAC_CSV",
+            Self::EuFsfXml => "EU_FSF_XML",
+            Self::FrGelsJson => "FR_GELS_JSON",
+            Self::UkConList => "UK_CON_LIST",
+            Self::CaSemaXml => "CA_SEMA_XML",
+            Self::FollowTheMoneyJsonl => "FOLLOW_THE_MONEY_JSONL",
+            Self::SimplePepCsv => "SIMPLE_PEP_CSV",
+            Self::UsLegislatorsYaml => "US_LEGISLATORS_YAML",
+        }
+    }
+
     /// Tells a list's format by its first bytes (a kilobyte is enough), of OFAC's CSV by those of the main file;
     /// `None` where they are none of ours.
     pub fn detect(beginning: &[u8]) -> Option<Self> {

@@ -1,0 +1,4 @@
+//! What a request or the schedule does with lists and store.
+
+pub mod fetch;
+pub mod import;
