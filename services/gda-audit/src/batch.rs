@@ -89,9 +89,10 @@ pub fn screen(files: &[PathBuf], threshold: f32, input: impl Read + Send, output
 pub fn compare(input: impl Read + Send, output: impl Write) -> Result<()> {
     in_order(input, output, || {
         |line: &str| {
-            let compared = serde_json::from_str(line).map_err(|error| error.to_string()).and_then(|pair: PairBody| {
-                pair.compare().map_err(|(side, error)| format!("{side}.{}: {error}", error.field))
-            });
+            let compared =
+                serde_json::from_str(line).map_err(|error| error.to_string()).and_then(|pair: PairBody| {
+                    pair.compare().map_err(|(side, error)| format!("{side}.{}: {error}", error.field))
+                });
             match compared {
                 Ok(comparison) => Compared { comparison, error: None },
                 Err(error) => Compared { comparison: ComparisonBody::default(), error: Some(error) },
@@ -146,10 +147,9 @@ fn load(path: &Path) -> Result<Loaded> {
 fn companions(main: &Path) -> Result<Vec<PathBuf>> {
     let name = main.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut found = Vec::new();
-    for (word, others) in [
-        ("sdn", ["alt", "add", "sdn_comments"]),
-        ("cons_prim", ["cons_alt", "cons_add", "cons_comments"]),
-    ] {
+    for (word, others) in
+        [("sdn", ["alt", "add", "sdn_comments"]), ("cons_prim", ["cons_alt", "cons_add", "cons_comments"])]
+    {
         if let Some((before, after)) = name.to_ascii_lowercase().rsplit_once(word) {
             let (before, after) = (&name[..before.len()], &name[name.len() - after.len()..]);
             found.extend(others.map(|other| main.with_file_name(format!("{before}{other}{after}"))));

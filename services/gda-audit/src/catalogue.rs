@@ -89,7 +89,11 @@ impl Holder {
             .collect();
         let loaded = self.current();
         let is_loaded = |catalogue: &Catalogue| {
-            catalogue.editions.iter().map(|edition| (&edition.source, edition.id)).eq(in_force.iter().map(|(s, id)| (s, *id)))
+            catalogue
+                .editions
+                .iter()
+                .map(|edition| (&edition.source, edition.id))
+                .eq(in_force.iter().map(|(s, id)| (s, *id)))
         };
         if loaded.is_some_and(|catalogue| is_loaded(&catalogue)) {
             return Ok(false);
@@ -126,7 +130,10 @@ impl Holder {
     pub async fn follow(self: Arc<Self>, poll: std::time::Duration) {
         loop {
             if let Err(error) = self.refresh().await {
-                tracing::warn!(error = common::db::loggable(&error), "the lists in force could not be loaded");
+                tracing::warn!(
+                    error = common::db::loggable(&error),
+                    "the lists in force could not be loaded"
+                );
             }
             let _ = tokio::time::timeout(poll, self.changed.notified()).await;
         }

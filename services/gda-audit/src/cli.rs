@@ -85,7 +85,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Screen { lists, threshold } => {
             batch::screen(&lists, threshold, std::io::stdin(), std::io::stdout().lock())
-        },
+        }
         Command::Compare => batch::compare(std::io::stdin(), std::io::stdout().lock()),
     }
 }

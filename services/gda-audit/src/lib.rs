@@ -98,7 +98,8 @@ impl Application {
         let own_pool = config.database.pool_of(BACKGROUND_CONNECTIONS)?;
         let holder = Arc::new(Holder::new(own_pool.clone(), &config));
         holder.refresh().await.context("the lists in force cannot be loaded")?;
-        let importer = |pool: &PgPool| Importer { pool: pool.clone(), clock: clock.clone(), holder: holder.clone() };
+        let importer =
+            |pool: &PgPool| Importer { pool: pool.clone(), clock: clock.clone(), holder: holder.clone() };
         let fetcher = |pool: &PgPool| Fetcher::new(importer(pool), &config.renewal);
         let background = [
             tokio::spawn(holder.clone().follow(Duration::from_millis(config.renewal.poll_ms))),

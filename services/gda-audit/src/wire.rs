@@ -240,7 +240,9 @@ mod tests {
         assert_eq!(read("1965"), Ok((1965, None, None)));
         assert_eq!(read("1965-03"), Ok((1965, Some(3), None)));
         assert_eq!(read("1964-02-29"), Ok((1964, Some(2), Some(29))));
-        for wrong in ["", "65", "1965-2", "1965-13", "1965-00", "1965-02-30", "1965-02-03-04", "1965/02", "+196-01"] {
+        for wrong in
+            ["", "65", "1965-2", "1965-13", "1965-00", "1965-02-30", "1965-02-03-04", "1965/02", "+196-01"]
+        {
             assert_eq!(read(wrong).unwrap_err().field, "birthDate", "{wrong}");
         }
     }

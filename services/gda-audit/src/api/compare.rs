@@ -24,7 +24,9 @@ impl ToProblem for CompareError {
     fn problem(&self) -> Problem {
         match self {
             Self::Body(error) => error.problem(),
-            Self::Person(side, error) => Problem::invalid(format!("{side}.{}", error.field), error.to_string()),
+            Self::Person(side, error) => {
+                Problem::invalid(format!("{side}.{}", error.field), error.to_string())
+            }
         }
     }
 }

@@ -59,8 +59,7 @@ impl From<sqlx::Error> for ImportListError {
 impl ToProblem for ImportListError {
     fn problem(&self) -> Problem {
         let detail = self.to_string();
-        let unprocessable =
-            |code| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail.clone());
+        let unprocessable = |code| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail.clone());
         match self {
             Self::NotFound => Problem::not_found(detail),
             Self::Files => Problem::invalid("file", detail),
@@ -159,9 +158,8 @@ async fn files(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<Vec<EditionFile>, ImportListError> {
-    let mut form = Multipart::from_request(request, &mut payload.into_inner())
-        .await
-        .map_err(|_| UploadError::Broken)?;
+    let mut form =
+        Multipart::from_request(request, &mut payload.into_inner()).await.map_err(|_| UploadError::Broken)?;
     let mut files = Vec::new();
     while let Some(field) = tokio::time::timeout(IDLE, form.next()).await.map_err(|_| UploadError::Idle)? {
         let field = field.map_err(|_| UploadError::Broken)?;

@@ -132,7 +132,10 @@ impl From<StoredEdition> for EditionBody {
         (status = 401, body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, body = ProblemBody, content_type = "application/problem+json"),
     ))]
-pub async fn list(state: web::Data<State>, _caller: Caller<ScreeningRead>) -> Result<HttpResponse, ListsError> {
+pub async fn list(
+    state: web::Data<State>,
+    _caller: Caller<ScreeningRead>,
+) -> Result<HttpResponse, ListsError> {
     let mut stored: HashMap<String, StoredList> =
         lists::all(&state.pool).await?.into_iter().map(|list| (list.source.clone(), list)).collect();
     let mut bodies = Vec::new();

@@ -200,11 +200,17 @@ fn wanted(catalogue: &Catalogue, lists: Option<&[String]>) -> Result<Vec<bool>, 
     Ok(catalogue.editions.iter().map(|edition| lists.contains(&edition.source)).collect())
 }
 
-fn found(catalogue: &Arc<Catalogue>, wanted: &[bool], subjects: &[Subject], threshold: f32) -> Vec<Vec<HitBody>> {
+fn found(
+    catalogue: &Arc<Catalogue>,
+    wanted: &[bool],
+    subjects: &[Subject],
+    threshold: f32,
+) -> Vec<Vec<HitBody>> {
     let mut screener = Screener::new(&catalogue.index);
     let told = |hit: Hit| {
         let entry = catalogue.entries.get(hit.record)?;
-        let edition = catalogue.editions.get(entry.edition).filter(|_| wanted.get(entry.edition) == Some(&true))?;
+        let edition =
+            catalogue.editions.get(entry.edition).filter(|_| wanted.get(entry.edition) == Some(&true))?;
         Some(HitBody {
             list: edition.source.clone(),
             record_id: hit.id,
@@ -214,6 +220,7 @@ fn found(catalogue: &Arc<Catalogue>, wanted: &[bool], subjects: &[Subject], thre
             applied_scores: applied_scores(hit.comparison.applied_scores),
         })
     };
-    let screened = |subject: &Subject| screener.screen(subject, threshold).into_iter().filter_map(told).collect();
+    let screened =
+        |subject: &Subject| screener.screen(subject, threshold).into_iter().filter_map(told).collect();
     subjects.iter().map(screened).collect()
 }

@@ -48,7 +48,10 @@ pub struct StoredEdition {
 impl StoredEdition {
     /// All entries.
     pub fn total(&self) -> u64 {
-        [self.persons, self.organisations, self.vessels, self.aircraft].iter().map(|n| n.unsigned_abs() as u64).sum()
+        [self.persons, self.organisations, self.vessels, self.aircraft]
+            .iter()
+            .map(|n| n.unsigned_abs() as u64)
+            .sum()
     }
 
     /// The day of its last update: the edition's own, else its import's.

@@ -77,7 +77,11 @@ impl Fetcher {
         let now = self.importer.clock.now();
         match outcome {
             Err(error) => {
-                tracing::warn!(source = list.source, error = error.to_string(), "a list could not be fetched");
+                tracing::warn!(
+                    source = list.source,
+                    error = error.to_string(),
+                    "a list could not be fetched"
+                );
                 let reason = error.to_string();
                 lists::note(pool, &list.source, Outcome::Unreachable, Some(&reason), now).await?;
                 Err(error)
@@ -91,7 +95,11 @@ impl Fetcher {
     }
 
     /// The files, or `None` where all are those in force.
-    async fn files(&self, list: &ListConfig, known: &Etags) -> Result<Option<(Vec<EditionFile>, Etags)>, FetchError> {
+    async fn files(
+        &self,
+        list: &ListConfig,
+        known: &Etags,
+    ) -> Result<Option<(Vec<EditionFile>, Etags)>, FetchError> {
         let mut answers = Vec::new();
         for url in &list.urls {
             answers.push((url, self.file(url, known.get(url.as_str())).await?));
@@ -106,13 +114,16 @@ impl Fetcher {
                 // One of several has changed: an edition is all of them.
                 File::Unchanged => match self.file(url, None).await? {
                     File::New(answer) => answer,
-                    File::Unchanged => return Err(FetchError::Source("304 to an unconditional GET".to_owned())),
+                    File::Unchanged => {
+                        return Err(FetchError::Source("304 to an unconditional GET".to_owned()));
+                    }
                 },
             };
             if let Some(etag) = answer.headers.get(ETAG).and_then(|etag| etag.to_str().ok()) {
                 etags.insert(url.to_string(), etag.to_owned());
             }
-            let name = url.path_segments().and_then(|mut path| path.next_back()).unwrap_or_default().to_owned();
+            let name =
+                url.path_segments().and_then(|mut path| path.next_back()).unwrap_or_default().to_owned();
             files.push(EditionFile { name, content: spooled(&answer.body).map_err(ImportError::Spool)? });
         }
         Ok(Some((files, etags)))
@@ -123,7 +134,11 @@ impl Fetcher {
         if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
             request.headers_mut().insert(IF_NONE_MATCH, etag);
         }
-        let answer = self.client.send(request, Repeat::Safe).await.map_err(|error: CallError| FetchError::Source(error.to_string()))?;
+        let answer = self
+            .client
+            .send(request, Repeat::Safe)
+            .await
+            .map_err(|error: CallError| FetchError::Source(error.to_string()))?;
         match answer.status {
             StatusCode::OK => Ok(File::New(answer)),
             StatusCode::NOT_MODIFIED => Ok(File::Unchanged),
@@ -142,7 +157,9 @@ impl Fetcher {
                     // How it went is logged and noted at the list.
                     Ok(true) => drop(self.renew(list, "schedule").await),
                     Ok(false) => {}
-                    Err(error) => tracing::warn!(error = common::db::loggable(&error), "no list is renewed now"),
+                    Err(error) => {
+                        tracing::warn!(error = common::db::loggable(&error), "no list is renewed now")
+                    }
                 }
             }
             tokio::time::sleep(Duration::from_secs(1)).await;

@@ -87,7 +87,8 @@ impl Importer {
             }
             Err(_) => return outcome,
         };
-        crate::store::lists::note(&self.pool, &list.source, noted, reason.as_deref(), self.clock.now()).await?;
+        crate::store::lists::note(&self.pool, &list.source, noted, reason.as_deref(), self.clock.now())
+            .await?;
         outcome
     }
 

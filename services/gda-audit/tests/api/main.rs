@@ -1,1 +1,17 @@
-//! placeholder
+//! The contract's operations, against the running service and a real PostgreSQL.
+#![allow(
+    missing_docs,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test is an outside client, and its helpers fail as it does"
+)]
+
+mod commands;
+mod imports;
+mod official_source;
+mod openapi;
+mod screening;
+mod support;
+mod who_gets_in;

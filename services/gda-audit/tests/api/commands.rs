@@ -1,0 +1,104 @@
+//! `screen`, `compare` and `check-config` on the command line.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+fn run(args: &[&str], input: &str) -> (bool, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gda-audit"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    let _ = writer.join().unwrap();
+    let said = if output.status.success() { output.stdout } else { output.stderr };
+    (output.status.success(), String::from_utf8(said).unwrap())
+}
+
+fn lines(output: &str) -> Vec<Value> {
+    output.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn persons_are_screened_in_the_inputs_order_and_a_wrong_line_stops_nothing() {
+    let sandbox = concat!(env!("CARGO_MANIFEST_DIR"), "/sandbox");
+    let (un, sdn) = (format!("{sandbox}/un.xml"), format!("{sandbox}/ofac/sdn.csv"));
+    let mut input = String::new();
+    for n in 0..5_000 {
+        let person = match n % 5 {
+            0 => json!({"id": n.to_string(), "name": "Farazan Quillab"}),
+            1 => json!({"id": n.to_string(), "first_name": "Jane", "last_name": format!("Unlisted{n}")}),
+            2 => json!({"id": n.to_string(), "name": "?!"}),
+            3 => json!({"id": n.to_string(), "name": "x".repeat(2_000)}),
+            _ => json!({"name": 7}),
+        };
+        input.push_str(&format!("{person}\n"));
+    }
+    let (ok, output) = run(&["screen", "--list", &un, "--list", &sdn], &input);
+    assert!(ok, "{output}");
+    let answers = lines(&output);
+    assert_eq!(answers.len(), 5_000);
+    for (n, answer) in answers.iter().enumerate() {
+        match n % 5 {
+            0 => {
+                assert_eq!(
+                    (&answer["id"], &answer["hits"][0]["list"]),
+                    (&json!(n.to_string()), &json!("un.xml"))
+                );
+            }
+            1 => assert_eq!((&answer["id"], &answer["hits"]), (&json!(n.to_string()), &json!([]))),
+            2 | 3 => assert!(answer["error"].as_str().unwrap().starts_with("name: "), "{answer}"),
+            _ => assert!(answer["error"].is_string() && answer["hits"] == json!([]), "{answer}"),
+        }
+    }
+    let (ok, said) = run(&["screen", "--list", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")], "");
+    assert!(!ok && said.contains("Cargo.toml"), "{said}");
+}
+
+#[test]
+fn pairs_are_compared_in_the_inputs_order() {
+    let input = [
+        json!({"query": {"name": "Acme Trading LLC", "type": "LEGAL"}, "target": {"name": "ACME Trading", "type": "LEGAL"}}),
+        json!({"query": {"name": "Jon Smith", "birth_date": "1970"}, "target": {"name": "Maria Gonzalez", "aliases": []}}),
+        json!({"query": {"name": ""}, "target": {"name": "x"}}),
+    ];
+    let input: String = input.iter().map(|pair| format!("{pair}\n")).collect();
+    let (ok, output) = run(&["compare"], &format!("{input}no json\n"));
+    assert!(ok, "{output}");
+    let answers = lines(&output);
+    assert_eq!(answers.iter().map(|a| &a["match"]).collect::<Vec<_>>(), [true, false, false, false]);
+    assert!(answers[2]["error"].as_str().unwrap().starts_with("query.name"), "{}", answers[2]);
+    assert_eq!((&answers[3]["score"], &answers[3]["appliedScores"]), (&json!(0.0), &json!([])));
+}
+
+#[test]
+fn a_wrong_configuration_is_named_by_its_key() {
+    let check = |name: &str, value: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_gda-audit"))
+            .arg("check-config")
+            .env("GARANT__DATABASE__URL", "postgres://gda@127.0.0.1/gda")
+            .env(name, value)
+            .output()
+            .unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert!(check("GARANT__RENEWAL__POLL_MS", "500").0);
+    let list = |rest: &str| format!(r#"[{{source="UN", control_type="BLACKLIST", format="UN_XML"{rest}}}]"#);
+    assert!(check("GARANT__LISTS", &list("")).0);
+    for (rest, key) in [
+        (", every_s=60", "lists[0].every_s"),
+        (", max_shrink_share=2.0", "lists[0].max_shrink_share"),
+        (", urls=[\"ftp://x\"]", "lists[0].urls"),
+        (", urls=[\"https://a\", \"https://b\"]", "lists[0].urls"),
+    ] {
+        let (valid, said) = check("GARANT__LISTS", &list(rest));
+        assert!(!valid && said.contains(key), "{key}: {said}");
+    }
+}

@@ -1,0 +1,166 @@
+//! A running service with a database of its own, and how to talk to it.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use common::server::Profile;
+use gda_audit::config::{Config, ListConfig};
+use gda_audit::domain::control::ControlType;
+use gda_audit::lists::Format;
+use gda_audit::{Application, store};
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use testkit::issuer::Issuer;
+use testkit::postgres::{Database, Postgres};
+use tokio::sync::OnceCell;
+
+pub const SCOPES: &str = "screening:read lists:write";
+
+pub struct TestApp {
+    pub base: String,
+    pub http: Client,
+    pub issuer: Issuer,
+    pub pool: PgPool,
+    pub database: Database,
+    config: Config,
+}
+
+/// A list without official URLs.
+pub fn list(source: &str, format: Format) -> ListConfig {
+    let control_type = if format == Format::SimplePepCsv { ControlType::Pep } else { ControlType::Blacklist };
+    ListConfig {
+        source: source.to_owned(),
+        control_type,
+        format,
+        urls: Vec::new(),
+        every_s: None,
+        max_shrink_share: 0.2,
+    }
+}
+
+pub async fn app() -> TestApp {
+    app_with(vec![
+        list("UN", Format::UnXml),
+        list("OFAC", Format::OfacCsv),
+        list("PEP", Format::SimplePepCsv),
+    ])
+    .await
+}
+
+pub async fn app_with(lists: Vec<ListConfig>) -> TestApp {
+    let postgres = Postgres::shared().await.unwrap();
+    let template = template(postgres).await;
+    let database = postgres.database_from_template("gda_audit", template).await.unwrap();
+    let issuer = Issuer::start().await.unwrap();
+    let mut config = config(&database);
+    config.lists = lists;
+    config.renewal.poll_ms = 100;
+    config.auth.issuers = vec![common::auth::IssuerConfig {
+        issuer: issuer.issuer(),
+        jwks_url: issuer.jwks_url().parse().unwrap(),
+    }];
+    let pool = PgPool::connect(&database.superuser_url).await.unwrap();
+    let base = start(config.clone()).await;
+    TestApp { base, http: testkit::http::client().unwrap(), issuer, pool, database, config }
+}
+
+async fn start(config: Config) -> String {
+    let application = Application::build(config, prometheus::Registry::new()).await.unwrap();
+    let base = format!("http://{}", application.address());
+    tokio::spawn(application.run_until_stopped());
+    base
+}
+
+async fn template(postgres: &Postgres) -> &'static Database {
+    static TEMPLATE: OnceCell<Database> = OnceCell::const_new();
+    TEMPLATE
+        .get_or_init(|| async {
+            let database = postgres.database("gda_audit").await.unwrap();
+            config(&database).database.migrate(&store::parts()).await.unwrap();
+            database
+        })
+        .await
+}
+
+fn config(database: &Database) -> Config {
+    let mut config = Config::default();
+    config.server.listen = ([127, 0, 0, 1], 0).into();
+    config.server.profile = Profile::Local;
+    config.server.workers = 1;
+    config.management.listen = ([127, 0, 0, 1], 0).into();
+    config.database.url = database.app_url.clone().into();
+    config.database.owner_url = Some(database.owner_url.clone().into());
+    config.database.app_role = Some(database.app_role.clone());
+    config
+}
+
+/// A file of the shipped sandbox.
+pub fn sandbox(name: &str) -> Vec<u8> {
+    std::fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sandbox").join(name)).unwrap()
+}
+
+impl TestApp {
+    pub fn token(&self, scope: &str) -> String {
+        self.issuer.token("compliance", "gda-audit", scope).claim("preferred_username", "ana.lyst").signed()
+    }
+
+    /// A further replica on the same database.
+    pub async fn another_replica(&self) -> String {
+        start(self.config.clone()).await
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base)).bearer_auth(self.token(SCOPES))
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        body(self.request(Method::GET, path), StatusCode::OK).await
+    }
+
+    pub fn upload(&self, source: &str, files: &[(&str, Vec<u8>)]) -> RequestBuilder {
+        let part =
+            |(name, content): &(&str, Vec<u8>)| Part::bytes(content.clone()).file_name((*name).to_owned());
+        let form = files.iter().fold(Form::new(), |form, file| form.part("file", part(file)));
+        self.request(Method::POST, &format!("/lists/{source}/imports")).multipart(form)
+    }
+
+    /// Imports a sandbox list and waits until it is screened against.
+    pub async fn import(&self, source: &str, files: &[&str]) -> Value {
+        let files: Vec<_> =
+            files.iter().map(|name| (name.rsplit('/').next().unwrap(), sandbox(name))).collect();
+        let imported = body(self.upload(source, &files), StatusCode::CREATED).await;
+        self.screened_against(source, imported["edition"]["id"].as_str().unwrap()).await;
+        imported
+    }
+
+    pub async fn screened_against(&self, source: &str, edition: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let editions =
+                self.screen(&self.base, json!({"persons": [{"name": "x"}]})).await["editions"].clone();
+            let is_it = |e: &Value| e["source"] == source && e["id"] == edition;
+            if editions.as_array().unwrap().iter().any(is_it) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{source} {edition} does not come into force: {editions}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub async fn screen(&self, base: &str, request: Value) -> Value {
+        let screen = self.http.post(format!("{base}/screen")).bearer_auth(self.token("screening:read"));
+        body(screen.json(&request), StatusCode::OK).await
+    }
+}
+
+/// The body of an answer that has the expected status.
+pub async fn body(request: RequestBuilder, status: StatusCode) -> Value {
+    let response = request.send().await.unwrap();
+    let (actual, kind) = (response.status(), response.headers()["content-type"].clone());
+    let text = response.text().await.unwrap();
+    assert_eq!(actual, status, "{text}");
+    assert_eq!(kind == "application/problem+json", status.as_u16() >= 400, "{kind:?} {text}");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
