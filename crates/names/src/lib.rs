@@ -18,7 +18,7 @@ pub use compare::{
 };
 pub use readings::readings;
 pub use token::{Tag, Token};
-pub use vocabulary::{Vocabulary, VocabularyBuilder};
+pub use vocabulary::{Keys, Vocabulary, VocabularyBuilder, hash};
 
 /// What bears a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

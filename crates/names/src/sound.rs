@@ -46,6 +46,15 @@ fn with_usual_ending(word: &str) -> std::borrow::Cow<'_, str> {
         ("skii", "ski"),
         ("sky", "ski"),
     ];
+    // All of them end so, few other words do.
+    if !matches!(
+        word.as_bytes(),
+        [.., b'c', b'h' | b'z']
+            | [.., b'a' | b'i' | b'k', b'y' | b'a' | b'i' | b'j']
+            | [.., b'y', b'i' | b'y']
+    ) {
+        return std::borrow::Cow::Borrowed(word);
+    }
     let ending = ENDINGS.iter().find_map(|(ending, usual)| {
         let stem = word.strip_suffix(ending).filter(|stem| stem.len() >= 2)?;
         Some(format!("{stem}{usual}"))
