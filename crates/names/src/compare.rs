@@ -346,7 +346,8 @@ const MIN_JOINED_SKELETON: usize = 3;
 #[must_use]
 pub fn joined_key(word: &Token) -> Option<&str> {
     let may_be = matches!(word.tag, Tag::Name | Tag::Common) && word.text.len() >= MIN_JOINED;
-    may_be.then(|| if word.skeleton.len() < MIN_JOINED_SKELETON { &*word.text } else { &*word.skeleton })
+    let key = if word.skeleton.len() < MIN_JOINED_SKELETON { &word.text } else { &word.skeleton };
+    may_be.then_some(&**key)
 }
 
 /// Whether a word is these neighbours as one.

@@ -192,7 +192,7 @@ fn split_initials(words: &mut Vec<Word>, kind: NameKind) {
     let is_word = lexicon::known(&text).is_some() || !lexicon::roles(&text).is_empty();
     let is_consonant = |letter: u8| letter.is_ascii_lowercase() && !sound::is_vowel(letter) && letter != b'y';
     if kind == NameKind::Person && text.len() == 2 && !is_word && text.bytes().all(is_consonant) {
-        words.splice(0..1, text.chars().map(|letter| Word::new(letter)));
+        words.splice(0..1, text.chars().map(Word::new));
     }
 }
 

@@ -203,7 +203,8 @@ impl Postings {
     }
 }
 
-/// Writes each token's weight into its upper bits, as its place in the list of all weights.
+/// Writes each token's weight into its upper bits, as its place in the list of all weights: there are some twenty,
+/// and room for 64.
 fn pack_weights(tokens: &mut [u32], vocabulary: &Vocabulary) -> Vec<f32> {
     let mut weights: Vec<f32> = Vec::new();
     for token in tokens {
