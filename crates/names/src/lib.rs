@@ -62,6 +62,16 @@ impl Name {
         token::parse(text, kind)
     }
 
+    /// Reads one of a text's [`readings()`]: identical only with a reading of the same text.
+    ///
+    /// # Errors
+    ///
+    /// As [`Name::parse`].
+    pub fn parse_reading(reading: &str, text: &str, kind: NameKind) -> Result<Self, NameError> {
+        let name = token::parse(reading, kind)?;
+        Ok(Self { fingerprint: token::fingerprint(text), ..name })
+    }
+
     /// Its tokens, in the text's order.
     #[must_use]
     pub fn tokens(&self) -> &[Token] {

@@ -195,7 +195,8 @@ fn gap_distance(left: &[u8], right: &[u8], bare: bool, first: bool) -> f32 {
         .iter()
         .flat_map(|a| right.iter().map(move |b| vowel_pair_distance(*a, *b)))
         .fold(vowel_pair_distance(a, b), f32::min);
-    if left.len() == right.len() { nearest } else { nearest + 0.04 }
+    let distance = if left.len() == right.len() { nearest } else { nearest + 0.04 };
+    if bare { distance.min(0.14) } else { distance }
 }
 
 fn vowel_pair_distance(a: u8, b: u8) -> f32 {

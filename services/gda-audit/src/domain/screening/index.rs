@@ -250,8 +250,8 @@ pub struct Screener<'a> {
 }
 
 type TokenKey = (Box<str>, names::Tag, bool);
-/// The name's text, what bears it, whether it is a poor one, and the least points asked for.
-type NameKey = (Box<str>, NameKind, bool, u32);
+/// The name's text and its fingerprint, what bears it, whether it is a poor one, and the least points asked for.
+type NameKey = (Box<str>, u64, NameKind, bool, u32);
 
 /// Expansions of this many tokens are kept.
 const KEPT_TOKENS: usize = 1 << 15;
@@ -330,13 +330,13 @@ impl<'a> Screener<'a> {
 
     /// The names of the index with at least so many points.
     fn namesakes(&mut self, name: &SubjectName, kind: Option<PersonKind>, least: f32) -> Rc<[Namesake]> {
-        let key = (Box::from(name.text.as_str()), name.name.kind(), name.weak, least.to_bits());
+        let (weak, of_name) = (name.weak, NameRef::from(&name.name));
+        let key = (Box::from(name.text.as_str()), of_name.fingerprint, of_name.kind, weak, least.to_bits());
         if let Some(namesakes) = self.namesakes.get(&key) {
             return Rc::clone(namesakes);
         }
-        let (weak, name) = (name.weak, NameRef::from(&name.name));
-        let weight = names::total_weight(&name.tokens);
-        let namesakes = self.search(&Query { name, weak, weight, kind, least });
+        let weight = names::total_weight(&of_name.tokens);
+        let namesakes = self.search(&Query { name: of_name, weak, weight, kind, least });
         if self.namesakes.len() >= KEPT_NAMES {
             self.namesakes.clear();
         }
