@@ -76,18 +76,21 @@ pub(crate) const MIN_JOINED: usize = 4;
 /// Compares two names.
 #[must_use]
 pub fn compare(left: &NameRef<'_>, right: &NameRef<'_>) -> NameScore {
-    compare_knowing(left, right, |_, _| true)
+    compare_knowing(left, right, true, |_, _| true)
 }
 
-/// Compares two names; `may_be_alike` says which tokens (by their places) are surely not alike, as a
-/// [`Vocabulary`](crate::Vocabulary) tells, and so spares looking at them.
+/// Compares two names, sparing what is known of them, as a [`Vocabulary`](crate::Vocabulary) tells it:
+/// `may_be_alike` says which tokens (by their places) are surely not alike, neither by themselves nor a left one as
+/// part of neighbours that the right name writes as one; `may_split` whether the right name may split what the left
+/// writes as one. The score is that of [`compare()`].
 #[must_use]
 pub fn compare_knowing(
     left: &NameRef<'_>,
     right: &NameRef<'_>,
+    may_split: bool,
     may_be_alike: impl Fn(usize, usize) -> bool,
 ) -> NameScore {
-    let pairs = align(&left.tokens, &right.tokens, may_be_alike);
+    let pairs = align(&left.tokens, &right.tokens, may_split, may_be_alike);
     if left.fingerprint == right.fingerprint && is_same_reading(&left.tokens, &right.tokens) {
         return NameScore { score: 1.0, pairs };
     }
@@ -217,6 +220,7 @@ fn is_same_reading(left: &[&Token], right: &[&Token]) -> bool {
 fn align(
     left: &[&Token],
     right: &[&Token],
+    may_split: bool,
     may_be_alike: impl Fn(usize, usize) -> bool,
 ) -> SmallVec<[Pair; 8]> {
     let mut edges: SmallVec<[Pair; 24]> = SmallVec::new();
@@ -230,12 +234,20 @@ fn align(
             }
         }
     }
-    joined_edges(left, right, |left, j, weight| {
+    let may_join = |(first, last): (u8, u8), j| (first..=last).all(|i| may_be_alike(usize::from(i), j));
+    joined_edges(left, right, may_join, |left, j, weight| {
         edges.push(Pair { left, right: (j, j), similarity: JOINED, weight });
     });
-    joined_edges(right, left, |right, i, weight| {
-        edges.push(Pair { left: (i, i), right, similarity: JOINED, weight });
-    });
+    if may_split {
+        joined_edges(
+            right,
+            left,
+            |_, _| true,
+            |right, i, weight| {
+                edges.push(Pair { left: (i, i), right, similarity: JOINED, weight });
+            },
+        );
+    }
     let distance = |pair: &Pair| pair.left.0.abs_diff(pair.right.0);
     edges.sort_by(|a, b| {
         let gain = (b.similarity * b.weight).total_cmp(&(a.similarity * a.weight));
@@ -259,19 +271,21 @@ fn mask((first, last): (u8, u8)) -> u32 {
 }
 
 /// Neighbours of one name that the other writes as one word: calls with the first of the two, the word and the weight.
-fn joined_edges(split: &[&Token], whole: &[&Token], mut found: impl FnMut((u8, u8), u8, f32)) {
-    for (j, word) in whole.iter().enumerate() {
-        if !matches!(word.tag, Tag::Name | Tag::Common) || word.text.len() < MIN_JOINED {
-            continue;
-        }
-        for (range, run) in runs(split) {
-            let length: usize = run.iter().map(|token| token.text.len()).sum();
-            if may_begin_alike(run[0], word) && length.abs_diff(word.text.len()) <= 3 {
-                let Some(joined) = joined(run) else { continue };
-                if is_joined(&joined, word) {
-                    found(range, j as u8, total_weight(run).min(word.weight));
-                }
-            }
+fn joined_edges(
+    split: &[&Token],
+    whole: &[&Token],
+    may_join: impl Fn((u8, u8), usize) -> bool,
+    mut found: impl FnMut((u8, u8), u8, f32),
+) {
+    for (range, run) in runs(split) {
+        let length: usize = run.iter().map(|token| token.text.len()).sum();
+        let may_be = |(j, word): &(usize, &&Token)| {
+            word.text.len().abs_diff(length) <= 3 && may_begin_alike(run[0], word) && may_join(range, *j)
+        };
+        let mut words = whole.iter().enumerate().filter(may_be).peekable();
+        let Some(joined) = words.peek().and_then(|_| joined(run)) else { continue };
+        for (j, word) in words.filter(|(_, word)| is_joined(&joined, word)) {
+            found(range, j as u8, total_weight(run).min(word.weight));
         }
     }
 }
@@ -313,31 +327,38 @@ pub struct Joined {
 }
 
 impl Joined {
-    /// What a word must have in common with it.
+    /// What a word must have in common with it: the skeleton, or where that is short the whole text.
     #[must_use]
     pub fn key(&self) -> &str {
-        &self.skeleton
+        if self.is_exact() { &self.text } else { &self.skeleton }
+    }
+
+    /// Short words of the same consonants are too many to sound alike by more than chance.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.skeleton.len() < MIN_JOINED_SKELETON
     }
 }
 
-/// What neighbours must have in common with a word to be joined to it: [`Joined::key`] of them.
+const MIN_JOINED_SKELETON: usize = 3;
+
+/// What neighbours must have in common with a word to be joined to it: [`Joined::key`] of them. `None` for a word
+/// that no neighbours make.
 #[must_use]
-pub fn joined_key(word: &Token) -> &str {
-    &word.skeleton
+pub fn joined_key(word: &Token) -> Option<&str> {
+    let may_be = matches!(word.tag, Tag::Name | Tag::Common) && word.text.len() >= MIN_JOINED;
+    let key = if word.skeleton.len() < MIN_JOINED_SKELETON { &word.text } else { &word.skeleton };
+    may_be.then_some(&**key)
 }
 
 /// Whether a word is these neighbours as one.
 #[must_use]
 pub fn is_joined(joined: &Joined, word: &Token) -> bool {
-    if !matches!(word.tag, Tag::Name | Tag::Common) || joined.skeleton != *word.skeleton {
-        return false;
-    }
-    // Short words of the same consonants are too many to sound alike by more than chance.
-    joined.text == *word.text
-        || joined.skeleton.len() >= 3
-            && joined.text.len().abs_diff(word.text.len()) <= 3
-            && sound::vowel_distance(&joined.folded, &word.folded, joined.bare || word.unvocalised)
-                <= JOINED_VOWELS
+    joined_key(word) == Some(joined.key())
+        && joined.skeleton == *word.skeleton
+        && (joined.text == *word.text
+            || joined.text.len().abs_diff(word.text.len()) <= 3
+                && sound::vowel_distance(&joined.folded, &word.folded, joined.bare || word.unvocalised)
+                    <= JOINED_VOWELS)
 }
 
 /// Whether the first words of the names are aligned with one another, and so are the last.

@@ -18,7 +18,7 @@ pub use compare::{
 };
 pub use readings::readings;
 pub use token::{Tag, Token};
-pub use vocabulary::{Vocabulary, VocabularyBuilder};
+pub use vocabulary::{Keys, Vocabulary, VocabularyBuilder, hash};
 
 /// What bears a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,6 +60,16 @@ impl Name {
     /// When the text has no letter and no digit, or is too long to be a name.
     pub fn parse(text: &str, kind: NameKind) -> Result<Self, NameError> {
         token::parse(text, kind)
+    }
+
+    /// Reads one of a text's [`readings()`]: identical only with a reading of the same text.
+    ///
+    /// # Errors
+    ///
+    /// As [`Name::parse`].
+    pub fn parse_reading(reading: &str, text: &str, kind: NameKind) -> Result<Self, NameError> {
+        let name = token::parse(reading, kind)?;
+        Ok(Self { fingerprint: token::fingerprint(text), ..name })
     }
 
     /// Its tokens, in the text's order.

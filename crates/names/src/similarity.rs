@@ -19,6 +19,7 @@ const FAMILIAR: f32 = 0.9;
 const COGNATE: f32 = 0.88;
 const INITIAL: f32 = 0.82;
 const WITHOUT_VOWELS: f32 = 0.9;
+const WOMANS_FORM: f32 = 0.9;
 const STEM: f32 = 0.87;
 
 /// How alike two tokens are, `FLOOR`–1, or 0.
@@ -80,7 +81,7 @@ fn same_skeleton(a: &Token, b: &Token) -> f32 {
 fn whole_words(a: &Token, b: &Token) -> f32 {
     if let (Some(one), Some(other)) = (a.known, b.known) {
         // Two names that exist are not misspellings of one another.
-        return class_similarity(one, other);
+        return class_similarity(one, other).max(if is_womans_form(a, b) { WOMANS_FORM } else { 0.0 });
     }
     let letters = (a.text.len(), b.text.len());
     let has_digit = |token: &Token| token.text.bytes().any(|byte| byte.is_ascii_digit());
@@ -118,6 +119,13 @@ fn whole_words(a: &Token, b: &Token) -> f32 {
         }
     }
     if best >= FLOOR { best } else { 0.0 }
+}
+
+/// `Petrova` beside `Petrov`: a wife, a daughter, or a man whose name a clerk took from hers.
+fn is_womans_form(a: &Token, b: &Token) -> bool {
+    let (shorter, longer) = if a.text.len() < b.text.len() { (a, b) } else { (b, a) };
+    (shorter.text.ends_with("ov") || shorter.text.ends_with("ev"))
+        && longer.text.strip_suffix('a') == Some(&*shorter.text)
 }
 
 fn class_similarity(a: &Known, b: &Known) -> f32 {

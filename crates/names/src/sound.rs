@@ -46,6 +46,15 @@ fn with_usual_ending(word: &str) -> std::borrow::Cow<'_, str> {
         ("skii", "ski"),
         ("sky", "ski"),
     ];
+    // All of them end so, few other words do.
+    if !matches!(
+        word.as_bytes(),
+        [.., b'c', b'h' | b'z']
+            | [.., b'a' | b'i' | b'k', b'y' | b'a' | b'i' | b'j']
+            | [.., b'y', b'i' | b'y']
+    ) {
+        return std::borrow::Cow::Borrowed(word);
+    }
     let ending = ENDINGS.iter().find_map(|(ending, usual)| {
         let stem = word.strip_suffix(ending).filter(|stem| stem.len() >= 2)?;
         Some(format!("{stem}{usual}"))
@@ -186,7 +195,8 @@ fn gap_distance(left: &[u8], right: &[u8], bare: bool, first: bool) -> f32 {
         .iter()
         .flat_map(|a| right.iter().map(move |b| vowel_pair_distance(*a, *b)))
         .fold(vowel_pair_distance(a, b), f32::min);
-    if left.len() == right.len() { nearest } else { nearest + 0.04 }
+    let distance = if left.len() == right.len() { nearest } else { nearest + 0.04 };
+    if bare { distance.min(0.14) } else { distance }
 }
 
 fn vowel_pair_distance(a: u8, b: u8) -> f32 {

@@ -176,7 +176,7 @@ fn halve_patronymics(tokens: &mut [Token]) {
 }
 
 /// Tells two texts apart that differ in more than case and spaces (FNV-1a).
-fn fingerprint(text: &str) -> u64 {
+pub(crate) fn fingerprint(text: &str) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for character in text.chars().filter(|character| !character.is_whitespace()).flat_map(char::to_lowercase)
     {
@@ -326,6 +326,8 @@ fn tag(words: &[Word], at: usize, kind: NameKind) -> Token {
             Role::Title if kind == NameKind::Vessel && at > 0 => {}
             // At the end of a name such a word is a family name (`Stephen King`), unless it never is one.
             Role::Title if last && count <= 2 && !is_suffix(text) => {}
+            // `Md. Rahman` is Mohammed.
+            Role::Title if text == "md" && !last => {}
             Role::Title if kind != NameKind::Organisation => return Token::new(text, Tag::Title, 0.04),
             // `Le Van Minh`, `Kim Yong An`: a family or given name.
             Role::Particle if person && (at == 0 || last) && lexicon::known(text).is_some() => {}
@@ -349,7 +351,7 @@ fn tag(words: &[Word], at: usize, kind: NameKind) -> Token {
     let follows_article = at > 0 && ARTICLE.contains(&words[at - 1].text.as_str());
     if single || (text.len() == 2 && last && count > 2 && (follows_article || lexicon::known(text).is_none()))
     {
-        return Token::new(text, Tag::Initial, 0.25);
+        return Token::new(text, Tag::Initial, if single { 0.25 } else { 0.5 });
     }
     if SERVANT.contains(&text) && text.len() > 3 || text == "abd" {
         return Token::new(text, Tag::Particle, 0.15);

@@ -21,6 +21,8 @@ pub struct Vocabulary {
     by_consonants: Keys,
     by_deletion: Keys,
     by_class: FxHashMap<u16, Vec<u32>>,
+    /// The tokens that begin with the same three letters, a range.
+    by_beginning: FxHashMap<[u8; MIN_PREFIX], (u32, u32)>,
 }
 
 /// Numbers the distinct tokens while names are read.
@@ -62,6 +64,12 @@ impl VocabularyBuilder {
                 by_class.entry(*class).or_default().push(number as u32);
             }
         }
+        let mut by_beginning: FxHashMap<[u8; MIN_PREFIX], (u32, u32)> = FxHashMap::default();
+        for (number, token) in tokens.iter().enumerate() {
+            if let Some(beginning) = token.text.as_bytes().first_chunk() {
+                by_beginning.entry(*beginning).or_insert((number as u32, 0)).1 = number as u32 + 1;
+            }
+        }
         let vocabulary = Vocabulary {
             by_text: keys(|token, each| each(hash(&token.text))),
             by_skeleton: keys(|token, each| token.parts().for_each(|part| each(hash(&part.skeleton)))),
@@ -72,6 +80,7 @@ impl VocabularyBuilder {
                 token.parts().take(1).for_each(|word| for_each_deletion(&word.text, &mut *each))
             }),
             by_class,
+            by_beginning,
             tokens,
         };
         (vocabulary, finals)
@@ -144,7 +153,8 @@ impl Vocabulary {
     #[must_use]
     pub fn joined_as(&self, joined: &Joined) -> Vec<u32> {
         let mut words = Vec::new();
-        self.by_skeleton.visit(hash(joined.key()), &mut |number| {
+        let keys = if joined.is_exact() { &self.by_text } else { &self.by_skeleton };
+        keys.visit(hash(joined.key()), &mut |number| {
             if self.token(number).is_some_and(|token| is_joined(joined, token)) {
                 words.push(number);
             }
@@ -153,16 +163,21 @@ impl Vocabulary {
     }
 
     fn prefixed(&self, prefix: &str) -> std::ops::Range<u32> {
-        let start = self.tokens.partition_point(|token| &*token.text < prefix);
-        let length = self.tokens[start..].partition_point(|token| token.text.starts_with(prefix));
-        start as u32..(start + length) as u32
+        let (start, end) = match prefix.as_bytes().first_chunk() {
+            Some(beginning) => self.by_beginning.get(beginning).copied().unwrap_or_default(),
+            None => (0, self.tokens.len() as u32),
+        };
+        let tokens = &self.tokens[start as usize..end as usize];
+        let before = tokens.partition_point(|token| &*token.text < prefix);
+        let within = tokens[before..].partition_point(|token| token.text.starts_with(prefix));
+        start + before as u32..start + (before + within) as u32
     }
 }
 
-/// Tokens by a hashed key. Keys of one hash are not told apart: what is found is compared anyway.
+/// Numbers by a hashed key. Keys of one hash are not told apart: what is found is compared anyway.
 #[derive(Debug)]
-struct Keys {
-    /// The hash in the upper half, the token's number in the lower, ascending.
+pub struct Keys {
+    /// The hash in the upper half, the number in the lower, ascending.
     entries: Vec<u64>,
     /// Where the entries of each leading bits of the hash start.
     buckets: Vec<u32>,
@@ -176,6 +191,18 @@ impl Keys {
         for (number, token) in tokens.iter().enumerate() {
             keys(token, &mut |key| entries.push(u64::from(key) << 32 | number as u64));
         }
+        Self::from_entries(entries)
+    }
+
+    /// Of keys and numbers.
+    #[must_use]
+    pub fn new(keys: impl IntoIterator<Item = (u32, u32)>) -> Self {
+        Self::from_entries(
+            keys.into_iter().map(|(key, number)| u64::from(key) << 32 | u64::from(number)).collect(),
+        )
+    }
+
+    fn from_entries(mut entries: Vec<u64>) -> Self {
         entries.sort_unstable();
         entries.dedup();
         entries.shrink_to_fit();
@@ -191,7 +218,8 @@ impl Keys {
         Self { entries, buckets, shift }
     }
 
-    fn visit(&self, key: u32, found: &mut impl FnMut(u32)) {
+    /// Calls with each number of a key.
+    pub fn visit(&self, key: u32, found: &mut impl FnMut(u32)) {
         let bucket = (key >> self.shift) as usize;
         for entry in &self.entries[self.buckets[bucket] as usize..self.buckets[bucket + 1] as usize] {
             if (entry >> 32) as u32 == key {
@@ -215,7 +243,9 @@ impl Hash {
     }
 }
 
-fn hash(text: &str) -> u32 {
+/// The hash of a text, as [`Keys`] takes it.
+#[must_use]
+pub fn hash(text: &str) -> u32 {
     let mut hash = Hash::default();
     text.bytes().for_each(|letter| hash.add(letter));
     hash.key()

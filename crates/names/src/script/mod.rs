@@ -1,7 +1,8 @@
 //! From text in any script to words in lower-case ASCII.
 //!
 //! NFKC first, then invisible characters go, look-alikes of another script inside a word are undone, and each word is
-//! transliterated by its script: Cyrillic, Greek, Arabic and Han by rules of their own, all others by `any_ascii`.
+//! transliterated by its script: Cyrillic, Greek, Arabic, Hebrew, Han and Hangul by rules of their own, all others by
+//! `any_ascii`.
 
 mod arabic;
 mod confusable;
@@ -9,6 +10,7 @@ mod cyrillic;
 mod greek;
 mod han;
 mod hangul;
+mod hebrew;
 
 pub(crate) use arabic::plain as arabic_plain;
 use unicode_normalization::UnicodeNormalization;
@@ -198,12 +200,7 @@ fn push_word(word: &mut Vec<char>, ukrainian: bool, person: bool, found: &mut Ve
             Script::Greek => greek::transliterate(run, false, &mut latin),
             Script::Hebrew => {
                 flush(&mut latin, found);
-                for &character in run {
-                    push_any_ascii(character, &mut latin);
-                }
-                if !latin.is_empty() {
-                    found.push(Word { text: std::mem::take(&mut latin), unvocalised: true });
-                }
+                hebrew::transliterate(run, found);
             }
             Script::Arabic => {
                 flush(&mut latin, found);

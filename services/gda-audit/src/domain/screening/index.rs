@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use names::{NameKind, NameRef, Token, Vocabulary, VocabularyBuilder};
+use names::{Keys, NameKind, NameRef, Token, Vocabulary, VocabularyBuilder};
 use rustc_hash::FxHashMap;
 
 use crate::domain::record::Record;
@@ -25,8 +25,8 @@ pub struct Index {
     weights: Vec<f32>,
     vocabulary: Vocabulary,
     postings: Postings,
-    /// Neighbours in a name that a query may write as one word: the hash of their key, the name; ascending.
-    joined: Vec<(u32, u32)>,
+    /// The names with neighbours that a query may write as one word, by the neighbours' key.
+    joined: Keys,
     by_document: FxHashMap<Box<str>, Vec<u32>>,
 }
 
@@ -93,7 +93,7 @@ impl Index {
                 let number = names.len() as u32;
                 let name = NameRef::from(&subject_name.name);
                 let runs = names::runs(&name.tokens).filter_map(|(_, run)| names::joined(run));
-                joined.extend(runs.map(|run| (hash(run.key()), number)));
+                joined.extend(runs.map(|run| (names::hash(run.key()), number)));
                 let weight = names::total_weight(&name.tokens);
                 bounds.push(Bounds {
                     start: tokens.len() as u32,
@@ -119,11 +119,19 @@ impl Index {
         for token in &mut tokens {
             *token = finals[*token as usize];
         }
-        joined.sort_unstable();
-        joined.dedup();
         let postings = Postings::of(&bounds, &tokens, vocabulary.len());
         let weights = pack_weights(&mut tokens, &vocabulary);
-        Self { entries, names, bounds, tokens, weights, vocabulary, postings, joined, by_document }
+        Self {
+            entries,
+            names,
+            bounds,
+            tokens,
+            weights,
+            vocabulary,
+            postings,
+            joined: Keys::new(joined),
+            by_document,
+        }
     }
 
     /// How many records.
@@ -195,7 +203,8 @@ impl Postings {
     }
 }
 
-/// Writes each token's weight into its upper bits, as its place in the list of all weights.
+/// Writes each token's weight into its upper bits, as its place in the list of all weights: there are some twenty,
+/// and room for 64.
 fn pack_weights(tokens: &mut [u32], vocabulary: &Vocabulary) -> Vec<f32> {
     let mut weights: Vec<f32> = Vec::new();
     for token in tokens {
@@ -207,14 +216,6 @@ fn pack_weights(tokens: &mut [u32], vocabulary: &Vocabulary) -> Vec<f32> {
         *token |= (place as u32) << NUMBER_BITS;
     }
     weights
-}
-
-fn hash(key: &str) -> u32 {
-    let mut hash = 0_u64;
-    for byte in key.bytes() {
-        hash = (hash.rotate_left(5) ^ u64::from(byte)).wrapping_mul(0x517c_c1b7_2722_0a95);
-    }
-    (hash >> 32) as u32
 }
 
 /// Tokens of the vocabulary like a query's token, and how many names hold them.
@@ -249,8 +250,8 @@ pub struct Screener<'a> {
 }
 
 type TokenKey = (Box<str>, names::Tag, bool);
-/// The name's text, what bears it, whether it is a poor one, and the least points asked for.
-type NameKey = (Box<str>, NameKind, bool, u32);
+/// The name's text and its fingerprint, what bears it, whether it is a poor one, and the least points asked for.
+type NameKey = (Box<str>, u64, NameKind, bool, u32);
 
 /// Expansions of this many tokens are kept.
 const KEPT_TOKENS: usize = 1 << 15;
@@ -329,13 +330,13 @@ impl<'a> Screener<'a> {
 
     /// The names of the index with at least so many points.
     fn namesakes(&mut self, name: &SubjectName, kind: Option<PersonKind>, least: f32) -> Rc<[Namesake]> {
-        let key = (Box::from(name.text.as_str()), name.name.kind(), name.weak, least.to_bits());
+        let (weak, of_name) = (name.weak, NameRef::from(&name.name));
+        let key = (Box::from(name.text.as_str()), of_name.fingerprint, of_name.kind, weak, least.to_bits());
         if let Some(namesakes) = self.namesakes.get(&key) {
             return Rc::clone(namesakes);
         }
-        let (weak, name) = (name.weak, NameRef::from(&name.name));
-        let weight = names::total_weight(&name.tokens);
-        let namesakes = self.search(&Query { name, weak, weight, kind, least });
+        let weight = names::total_weight(&of_name.tokens);
+        let namesakes = self.search(&Query { name: of_name, weak, weight, kind, least });
         if self.namesakes.len() >= KEPT_NAMES {
             self.namesakes.clear();
         }
@@ -365,21 +366,19 @@ impl<'a> Screener<'a> {
         }
         let mut namesakes = Vec::new();
         // What a name splits has no mark: compared first, and whatever its marks say.
-        for token in tokens {
-            let key = hash(names::joined_key(token));
-            let start = index.joined.partition_point(|(other, _)| *other < key);
-            for (_, name) in index.joined[start..].iter().take_while(|(other, _)| *other == key) {
-                if self.is_new(*name) {
-                    namesakes.extend(self.compared(query, *name));
+        for key in tokens.iter().filter_map(|token| names::joined_key(token)) {
+            index.joined.visit(names::hash(key), &mut |name| {
+                if self.is_new(name) {
+                    namesakes.extend(self.compared(query, name, true));
                 }
-            }
+            });
         }
         let essential = essential(query, &alike);
         let essential = essential.iter().flat_map(|at| &alike[*at].tokens);
         for token in as_one.iter().chain(essential) {
             for name in index.postings.of_token(*token) {
                 if self.is_new(*name) && self.most_points(query, *name) >= query.least {
-                    namesakes.extend(self.compared(query, *name));
+                    namesakes.extend(self.compared(query, *name, false));
                 }
             }
         }
@@ -404,11 +403,12 @@ impl<'a> Screener<'a> {
         std::mem::replace(&mut self.seen[name as usize], self.search) != self.search
     }
 
-    fn compared(&self, query: &Query<'_>, name: u32) -> Option<Namesake> {
+    /// A name's points, if they matter; `may_split` says whether it may split what the query's name writes as one.
+    fn compared(&self, query: &Query<'_>, name: u32, may_split: bool) -> Option<Namesake> {
         let index = self.index;
         let tokens = index.name_tokens(name);
         let marks = |i: usize, j: usize| self.marks[(tokens[j] & NUMBER) as usize] & 1 << i != 0;
-        let score = names::compare_knowing(&query.name, &index.name_ref(name), marks).score;
+        let score = names::compare_knowing(&query.name, &index.name_ref(name), may_split, marks).score;
         let points = compare::name_points(score, query.weak || index.names[name as usize].weak);
         (points >= query.least).then_some(Namesake { name, points })
     }

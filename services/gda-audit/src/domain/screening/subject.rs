@@ -114,7 +114,7 @@ impl Subject {
 
     fn add_name(&mut self, text: &str, kind: NameKind, weak: bool) -> Result<(), NameError> {
         for reading in names::readings(text) {
-            let name = Name::parse(&reading, kind)?;
+            let name = Name::parse_reading(&reading, text, kind)?;
             if !self.names.iter().any(|known| known.name == name) {
                 self.names.push(SubjectName { text: reading.into_owned(), name, weak });
             }
