@@ -1,10 +1,13 @@
 //! Every operation, as its OpenAPI document describes it, by schemathesis (from PyPI). What it may not ask of an operation
 //! stands in `tests/openapi/schemathesis.toml`, each with the line of the contract that demands otherwise.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use end_to_end::Stack;
+use end_to_end::{Replica, Stack, turn};
+use testkit::issuer::Issuer;
+use testkit::postgres::Postgres;
 use testkit::statements::{Params, Sample};
 use testkit::{python, workspace};
 use tokio::process::Command;
@@ -33,6 +36,30 @@ async fn msepi05_proxy_does_what_its_openapi_document_says() -> Result<()> {
         [("LIMITS__CUSTOMER_HASHES", "100000000"), ("LIMITS__CLIENT_HASHES_PER_MINUTE", "100000000")];
     let bank = Bank::open(&limits, None).await?;
     conforms("msepi05-proxy", &bank.replica.base_url, &bank.token(), bank.directory.path()).await
+}
+
+#[tokio::test]
+async fn gda_audit_does_what_its_openapi_document_says() -> Result<()> {
+    let _turn = turn().await;
+    let (postgres, issuer) = (Postgres::shared().await?, Issuer::start().await?);
+    let (database, directory) = (postgres.database("gda_audit").await?, tempfile::tempdir()?);
+    let issuers = format!(r#"[{{issuer="{}", jwks_url="{}"}}]"#, issuer.issuer(), issuer.jwks_url());
+    let lists = r#"[{source="UN", control_type="BLACKLIST", format="UN_XML"}]"#;
+    let environment: BTreeMap<String, String> = [
+        ("DATABASE__URL", database.app_url.as_str()),
+        ("DATABASE__OWNER_URL", &database.owner_url),
+        ("DATABASE__APP_ROLE", &database.app_role),
+        ("AUTH__ISSUERS", &issuers),
+        ("LISTS", lists),
+    ]
+    .map(|(key, value)| (format!("GARANT__{key}"), value.to_owned()))
+    .into();
+    let binary = workspace::binary("gda-audit")?;
+    let migrated = testkit::process::command(&binary, "migrate", &environment).status()?;
+    ensure!(migrated.success(), "migrate ended with {migrated}");
+    let replica = Replica::start(&binary, environment, &directory.path().join("service.log")).await?;
+    let token = issuer.token("compliance", "gda-audit", "screening:read lists:write").signed();
+    conforms("gda-audit", &replica.base_url, &token, directory.path()).await
 }
 
 /// Past the gateway: Envoy answers 400 to methods that it doesn't know, where the document's 405 is the service's.
