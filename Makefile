@@ -24,7 +24,7 @@ OUT ?= sample-data
 run:
 	@deploy/local/prerequisites $(if $(REDIS_URL),,redis-server)
 	echo "building (some minutes the first time)"
-	cargo build --locked -p local-stack -p reconciliation -p msepi05-proxy -p caps-sandbox
+	cargo build --locked -p local-stack -p reconciliation -p msepi05-proxy -p gda-audit -p caps-sandbox
 	exec "$(BIN)/garant-local" run $(ARGS)
 
 sample-data:

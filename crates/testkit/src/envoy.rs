@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use reqwest::StatusCode;
 use rustix::process::Signal;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -45,9 +46,17 @@ enum Kind {
 enum Errors {
     Detail,
     Msepi05,
+    Problem,
 }
 
 impl Errors {
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Detail | Self::Msepi05 => "application/json",
+            Self::Problem => "application/problem+json",
+        }
+    }
+
     /// The body for a status; `None` stands for those that have no text of their own.
     fn body(self, status: Option<u16>) -> Value {
         match self {
@@ -78,6 +87,15 @@ impl Errors {
                     _ => ("TEC0000", "La passerelle ne peut pas traiter cette requête."),
                 };
                 json!({ "code": code, "message": message })
+            }
+            Self::Problem => {
+                let title = status.and_then(|status| StatusCode::from_u16(status).ok()?.canonical_reason());
+                let mut body = Self::Detail.body(status);
+                body["type"] = "about:blank".into();
+                body["title"] = title.unwrap_or("Error").into();
+                // Envoy's own variable, for it alone knows a status that has no text; it is written as a number.
+                body["status"] = "%RESPONSE_CODE%".into();
+                body
             }
         }
     }
@@ -276,8 +294,8 @@ fn mappers_of(errors: Errors, path: Option<Value>) -> impl Iterator<Item = Value
             "filter": filter,
             "headers_to_add": headers,
             "body_format_override": {
-                "text_format_source": { "inline_string": errors.body(status).to_string() },
-                "content_type": "application/json",
+                "json_format": errors.body(status),
+                "content_type": errors.content_type(),
             },
         })
     })

@@ -131,13 +131,19 @@ async fn an_absent_service_is_503_and_a_slow_one_504_except_on_transfer_routes()
     );
 }
 
+fn problem(status: u16, title: &str, detail: &str, code: &str) -> Value {
+    json!({ "type": "about:blank", "title": title, "status": status, "detail": detail, "code": code })
+}
+
 #[tokio::test]
 async fn a_services_paths_answer_in_the_shape_of_its_contract_whether_it_runs_or_not() {
     let refused = async |gateway: &Gateway, path: &str| {
         let answer = gateway.get(path).send().await.unwrap();
         let (status, retry_after) = (answer.status(), answer.headers().get("retry-after").cloned());
-        assert_eq!(answer.headers()["content-type"], "application/json");
+        let content_type = answer.headers()["content-type"].to_str().unwrap().to_owned();
         let body: Value = answer.json().await.unwrap();
+        let expected = if body["type"].is_null() { "application/json" } else { "application/problem+json" };
+        assert_eq!(content_type, expected);
         (status.as_u16(), body, retry_after)
     };
     let subset = Gateway::start(ResponseTemplate::new(200), 2_000).await;
@@ -145,23 +151,29 @@ async fn a_services_paths_answer_in_the_shape_of_its_contract_whether_it_runs_or
         let absent = json!({ "code": "REQ0000", "message": "La ressource n'existe pas." });
         assert_eq!(refused(&subset, path).await, (404, absent, None), "{path}");
     }
+    for path in ["/screen", "/lists/UN/imports?a=/", "/docs/gda-audit/openapi.json"] {
+        let absent = problem(404, "Not Found", "There is nothing here.", "not_found");
+        assert_eq!(refused(&subset, path).await, (404, absent, None), "{path}");
+    }
     let (status, body, _) = refused(&subset, "/proxies_indicatorsX").await;
     assert_eq!((status, &body["code"]), (404, &json!("not_found")));
 
     let nobody = free_port().unwrap();
-    let both = Gateway::with(ResponseTemplate::new(200), |parameters| Parameters {
+    let all = Gateway::with(ResponseTemplate::new(200), |parameters| Parameters {
         requests_per_second: 5,
-        ..parameters.and("msepi05-proxy", nobody)
+        ..parameters.and("msepi05-proxy", nobody).and("gda-audit", nobody)
     })
     .await;
-    assert_eq!(both.status("/taches/").await, StatusCode::OK);
+    assert_eq!(all.status("/taches/").await, StatusCode::OK);
     let away = json!({ "code": "TEC0000", "message": "Le service ne peut pas être joint." });
-    assert_eq!(refused(&both, "/proxies_indicators/limits").await, (503, away, None));
+    assert_eq!(refused(&all, "/proxies_indicators/limits").await, (503, away, None));
+    let away = problem(503, "Service Unavailable", "The service cannot be reached.", "unavailable");
+    assert_eq!(refused(&all, "/lists").await, (503, away, None));
     let escaped = json!({ "code": "REQ0000", "message": "La requête est mal formée." });
-    assert_eq!(refused(&both, "/proxies_indicators/%2f").await, (400, escaped, None));
+    assert_eq!(refused(&all, "/proxies_indicators/%2f").await, (400, escaped, None));
     let limited = async {
         loop {
-            let refused = refused(&both, "/proxies_indicators").await;
+            let refused = refused(&all, "/proxies_indicators").await;
             if refused.0 == 429 {
                 return refused;
             }

@@ -18,7 +18,7 @@ struct Definition {
     sections: &'static [&'static str],
 }
 
-const SERVICES: [Definition; 2] = [
+const SERVICES: [Definition; 3] = [
     Definition {
         name: "reconciliation",
         port: 8105,
@@ -52,6 +52,12 @@ const SERVICES: [Definition; 2] = [
             "OPENAPI",
         ],
     },
+    Definition {
+        name: "gda-audit",
+        port: 8102,
+        management_port: 8202,
+        sections: &["SERVER", "MANAGEMENT", "DATABASE", "TELEMETRY", "AUTH", "LISTS", "RENEWAL"],
+    },
 ];
 
 /// Where a service listens, and what the user has set for it.
@@ -63,7 +69,7 @@ pub(crate) struct ServiceSettings {
     set: BTreeMap<String, String>,
 }
 
-/// The settings of `reconciliation` and of `msepi05-proxy`.
+/// The settings of `reconciliation`, of `msepi05-proxy` and of `gda-audit`.
 ///
 /// # Errors
 /// A variable is meant for no service, or must not be set here; the message names it.
@@ -74,8 +80,8 @@ pub(crate) fn services(
     for (name, _) in &variables {
         check(name)?;
     }
-    let [reconciliation, msepi05_proxy] = SERVICES.map(|service| service.settings(&variables));
-    Ok([reconciliation?, msepi05_proxy?])
+    let [reconciliation, msepi05_proxy, gda_audit] = SERVICES.map(|service| service.settings(&variables));
+    Ok([reconciliation?, msepi05_proxy?, gda_audit?])
 }
 
 /// The name of a service's own variable for a key.
@@ -165,7 +171,7 @@ fn insert(keys: &mut BTreeMap<String, String>, key: &str, value: String) {
 mod tests {
     use super::*;
 
-    fn settings(variables: &[(&str, &str)]) -> Result<[BTreeMap<String, String>; 2]> {
+    fn settings(variables: &[(&str, &str)]) -> Result<[BTreeMap<String, String>; SERVICES.len()]> {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Ok(services(variables)?
             .map(|service| service.environment([("PRIVACY__PEPPER_FILE", ".dev/pepper".to_owned())])))
@@ -173,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_variable_goes_to_the_services_that_have_its_section_and_ones_own_wins() {
-        let [reconciliation, proxy] = settings(&[
+        let [reconciliation, proxy, screening] = settings(&[
             ("GARANT_MSEPI05_PROXY__TELEMETRY__LEVEL", "debug"),
             ("GARANT__TELEMETRY__LEVEL", "warn"),
             ("GARANT__CAPS__URL", "http://caps"),
@@ -187,6 +193,7 @@ mod tests {
         assert_eq!(proxy["GARANT__TELEMETRY__LEVEL"], "debug");
         assert_eq!(proxy["GARANT__CAPS__URL"], "http://caps");
         assert!(!reconciliation.contains_key("GARANT__CAPS__URL"));
+        assert_eq!(screening["GARANT__TELEMETRY__LEVEL"], "warn");
         assert_eq!(reconciliation["GARANT__SERVER__LISTEN"], "127.0.0.1:9105");
         assert_eq!(proxy["GARANT__SERVER__LISTEN"], "127.0.0.1:8101");
         assert_eq!(proxy["GARANT__PRIVACY__PEPPER"], "salt");

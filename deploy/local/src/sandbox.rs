@@ -11,7 +11,7 @@ use reconciliation::domain::operator::OperatorConfig;
 use reconciliation::store::profiles::StoredProfile;
 use reconciliation::store::{operators, profiles};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use testkit::postgres::Database;
 
 use crate::demonstration;
@@ -59,6 +59,15 @@ pub(crate) async fn load(settings: &Settings, database: &Database) -> Result<()>
     clear(&mut transaction).await?;
     transaction.commit().await?;
     pool.close().await;
+    Ok(())
+}
+
+/// Empties the lists of `gda-audit`, which the demonstration imports afresh. Their tables are append-only for the
+/// service's own role.
+pub(crate) async fn clear_lists(database: &Database) -> Result<()> {
+    let mut owner = PgConnection::connect(&database.owner_url).await?;
+    sqlx::raw_sql("TRUNCATE gda.lists, gda.editions, gda.records CASCADE").execute(&mut owner).await?;
+    owner.close().await?;
     Ok(())
 }
 

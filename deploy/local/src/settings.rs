@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use testkit::postgres::{self, Database};
 use testkit::{process, workspace};
 
+use crate::demonstration;
 use crate::environment::{self, ServiceSettings, variable_of};
 
 const GATEWAY_PORT: &str = "GARANT_GATEWAY_PORT";
@@ -27,11 +28,12 @@ pub(crate) struct Settings {
     pub(crate) caps_port: u16,
     pub(crate) reconciliation: ServiceSettings,
     pub(crate) msepi05_proxy: ServiceSettings,
+    pub(crate) gda_audit: ServiceSettings,
     /// File of the secret under which the signing keys are stored.
     pub(crate) key_secret_file: PathBuf,
     /// File of the secret that keys what stands in for hashes and customers.
     pub(crate) pepper_file: PathBuf,
-    /// Password of the database's two roles.
+    /// Password of the databases' roles.
     pub(crate) database_password: String,
     /// Directory of configuration files and logs.
     pub(crate) logs: PathBuf,
@@ -42,7 +44,7 @@ impl Settings {
         // A variable of somebody else's that is no text must not stop us.
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        let [reconciliation, msepi05_proxy] = environment::services(variables)?;
+        let [reconciliation, msepi05_proxy, gda_audit] = environment::services(variables)?;
         let dev = workspace::dev_dir()?;
         let logs = dev.join("logs");
         fs::create_dir_all(&logs)?;
@@ -55,6 +57,7 @@ impl Settings {
             caps_port: port(CAPS_PORT, 8110)?,
             reconciliation,
             msepi05_proxy,
+            gda_audit,
             key_secret_file: secret(dev.join("key-secret"))?,
             pepper_file: secret(dev.join("pepper"))?,
             database_password: fs::read_to_string(dev.join("database-password"))?,
@@ -64,6 +67,10 @@ impl Settings {
 
     pub(crate) fn gateway_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.gateway_port)
+    }
+
+    pub(crate) fn services(&self) -> [&ServiceSettings; 3] {
+        [&self.reconciliation, &self.msepi05_proxy, &self.gda_audit]
     }
 
     /// Fails with a message for the user where something else listens on one of our ports.
@@ -76,7 +83,7 @@ impl Settings {
             let remedy = format!("{REDIS_PORT}=PORT, or REDIS_URL to use that server");
             ports.push(("Redis".to_owned(), self.redis_port, remedy));
         }
-        for service in [&self.reconciliation, &self.msepi05_proxy] {
+        for service in self.services() {
             let name = service.name;
             let remedy = |key| format!("{}=127.0.0.1:PORT", variable_of(name, key));
             ports.push((name.to_owned(), service.listen.port(), remedy("SERVER__LISTEN")));
@@ -109,14 +116,28 @@ impl Settings {
     }
 
     pub(crate) fn msepi05_proxy_environment(&self, caps: &str, redis: &str) -> BTreeMap<String, String> {
-        let issuer = self.gateway_url();
-        let keys = format!("http://{}/o/.well-known/jwks.json", self.reconciliation.listen);
         self.msepi05_proxy.environment([
-            ("AUTH__ISSUERS", format!("[{{ issuer = \"{issuer}\", jwks_url = \"{keys}\" }}]")),
+            ("AUTH__ISSUERS", self.issuers()),
             ("CAPS__URL", caps.to_owned()),
             ("REDIS__URL", redis.to_owned()),
             ("PRIVACY__PEPPER_FILE", self.pepper_file.display().to_string()),
         ])
+    }
+
+    pub(crate) fn gda_audit_environment(&self, database: &Database) -> BTreeMap<String, String> {
+        self.gda_audit.environment([
+            ("DATABASE__URL", database.app_url.clone()),
+            ("DATABASE__OWNER_URL", database.owner_url.clone()),
+            ("DATABASE__APP_ROLE", database.app_role.clone()),
+            ("AUTH__ISSUERS", self.issuers()),
+            ("LISTS", demonstration::gda_audit::configured_lists()),
+        ])
+    }
+
+    fn issuers(&self) -> String {
+        let issuer = self.gateway_url();
+        let keys = format!("http://{}/o/.well-known/jwks.json", self.reconciliation.listen);
+        format!("[{{ issuer = \"{issuer}\", jwks_url = \"{keys}\" }}]")
     }
 }
 

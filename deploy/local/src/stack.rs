@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use testkit::caps::CapsSandbox;
 use testkit::envoy::{Envoy, Parameters};
-use testkit::postgres::{Postgres, Roles, StopMode};
+use testkit::postgres::{Database, Postgres, Roles, StopMode};
 use testkit::process::{Service, command};
 use testkit::redis::Redis;
 use testkit::workspace;
@@ -19,8 +19,6 @@ use crate::demonstration;
 use crate::environment::ServiceSettings;
 use crate::sandbox;
 use crate::settings::Settings;
-
-const DATABASE: &str = "garant_reconciliation";
 
 /// Everything that runs, in the order of its start.
 #[derive(Default)]
@@ -63,9 +61,9 @@ async fn start_and_stay(running: &mut Running, once: bool) -> Result<()> {
     progress.say("PostgreSQL");
     let (postgres, origin) = postgres(&settings).await?;
     let postgres = running.postgres.insert(postgres);
-    progress.say(&format!("database {DATABASE} on {origin}"));
-    let roles = Roles::of("reconciliation", settings.database_password.clone());
-    let database = postgres.provision(DATABASE, &roles, None).await?;
+    progress.say(&format!("databases on {origin}"));
+    let reconciliation_database = provision(postgres, &settings, &settings.reconciliation).await?;
+    let gda_audit_database = provision(postgres, &settings, &settings.gda_audit).await?;
 
     let redis_url = match &settings.redis_url {
         Some(url) => {
@@ -84,26 +82,24 @@ async fn start_and_stay(running: &mut Running, once: bool) -> Result<()> {
     let caps_url = running.caps.insert(caps).base_url().to_owned();
 
     progress.say("migrations");
-    let environment = settings.reconciliation_environment(&database);
-    let migrate = command(&workspace::binary("reconciliation")?, "migrate", &environment).output();
-    let migrated = migrate.context("cannot run migrate")?;
-    if !migrated.status.success() {
-        std::io::stderr().write_all(&migrated.stdout)?;
-        std::io::stderr().write_all(&migrated.stderr)?;
-        bail!("reconciliation migrate ended with {}", migrated.status);
-    }
+    let reconciliation_environment = settings.reconciliation_environment(&reconciliation_database);
+    let gda_audit_environment = settings.gda_audit_environment(&gda_audit_database);
+    migrate(&settings.reconciliation, &reconciliation_environment)?;
+    migrate(&settings.gda_audit, &gda_audit_environment)?;
 
     progress.say("sandbox");
-    sandbox::load(&settings, &database).await?;
+    sandbox::load(&settings, &reconciliation_database).await?;
+    sandbox::clear_lists(&gda_audit_database).await?;
 
-    running.serve(&progress, &settings, &settings.reconciliation, environment).await?;
+    running.serve(&progress, &settings, &settings.reconciliation, reconciliation_environment).await?;
     let environment = settings.msepi05_proxy_environment(&caps_url, &redis_url);
     running.serve(&progress, &settings, &settings.msepi05_proxy, environment).await?;
+    running.serve(&progress, &settings, &settings.gda_audit, gda_audit_environment).await?;
 
     progress.say(&format!("gateway on 127.0.0.1:{}", settings.gateway_port));
-    let (reconciliation, proxy) = (&settings.reconciliation, &settings.msepi05_proxy);
-    let parameters = Parameters::to(reconciliation.name, reconciliation.listen.port(), settings.gateway_port)
-        .and(proxy.name, proxy.listen.port());
+    let [first, others @ ..] = settings.services();
+    let parameters = Parameters::to(first.name, first.listen.port(), settings.gateway_port);
+    let parameters = others.iter().fold(parameters, |all, other| all.and(other.name, other.listen.port()));
     running.gateway = Some(Envoy::start(&parameters, &settings.logs).await.context("gateway")?);
 
     progress.say("one request to each service through the gateway");
@@ -130,6 +126,25 @@ async fn postgres(settings: &Settings) -> Result<(Postgres, String)> {
         .await
         .context("PostgreSQL (another port: GARANT_POSTGRES_PORT; another server: DATABASE_URL)")?;
     Ok((postgres, format!("127.0.0.1:{port}, {origin}")))
+}
+
+/// A service's database, `garant_{service}`, with the service's two roles.
+async fn provision(postgres: &Postgres, settings: &Settings, service: &ServiceSettings) -> Result<Database> {
+    let name = service.name.replace('-', "_");
+    let roles = Roles::of(&name, settings.database_password.clone());
+    postgres.provision(&format!("garant_{name}"), &roles, None).await
+}
+
+fn migrate(service: &ServiceSettings, environment: &BTreeMap<String, String>) -> Result<()> {
+    let name = service.name;
+    let migrated = command(&workspace::binary(name)?, "migrate", environment).output();
+    let migrated = migrated.with_context(|| format!("cannot run {name} migrate"))?;
+    if !migrated.status.success() {
+        std::io::stderr().write_all(&migrated.stdout)?;
+        std::io::stderr().write_all(&migrated.stderr)?;
+        bail!("{name} migrate ended with {}", migrated.status);
+    }
+    Ok(())
 }
 
 impl Running {
@@ -205,7 +220,7 @@ impl Progress {
 fn print_table(settings: &Settings, database: &str) {
     let gateway = settings.gateway_url();
     println!("\n  gateway          {gateway}");
-    for service in [&settings.reconciliation, &settings.msepi05_proxy] {
+    for service in settings.services() {
         println!("  {:<16} http://{}", service.name, service.listen);
         println!("    management     http://{}/readyz, /livez, /metrics", service.management);
         println!("    OpenAPI        {gateway}/docs/{}/", service.name);
@@ -218,8 +233,9 @@ fn print_table(settings: &Settings, database: &str) {
     println!(
         "  CAPS sandbox     http://127.0.0.1:{}/_directory, /_journal, /_faults
   Redis            {redis}
-  database         {DATABASE} on {database}
-                   roles reconciliation_owner and reconciliation_app, password in .dev/database-password
+  databases        garant_reconciliation and garant_gda_audit on {database}
+                   roles reconciliation_owner, reconciliation_app, gda_audit_owner and gda_audit_app,
+                   password in .dev/database-password
   logs             {}
 
   token            POST {gateway}/o/token/

@@ -1,6 +1,7 @@
 //! One real request to each service through the gateway, printed with its answer, and the answer held against what is
 //! known of it.
 
+pub(crate) mod gda_audit;
 mod msepi05_proxy;
 pub(crate) mod reconciliation;
 
@@ -17,7 +18,8 @@ const SHOWN: usize = 420;
 pub(crate) async fn run(gateway: &str, caps: &CapsSandbox) -> Result<()> {
     let caller = Caller { client: testkit::http::client()?, gateway: gateway.to_owned() };
     reconciliation::run(&caller).await.context("reconciliation")?;
-    msepi05_proxy::run(&caller, caps).await.context("msepi05-proxy")
+    msepi05_proxy::run(&caller, caps).await.context("msepi05-proxy")?;
+    gda_audit::run(&caller).await.context("gda-audit")
 }
 
 fn text<'a>(body: &'a Value, field: &str) -> Result<&'a str> {
