@@ -63,15 +63,24 @@ crate::error_response!(BodyError);
 /// Reads a whole body of at most [`LIMIT`] bytes.
 pub async fn bytes(mut payload: Payload) -> Result<Bytes, BodyError> {
     let read = async {
-        let mut body = BytesMut::new();
+        let mut body = Bytes::new();
+        let mut longer = BytesMut::new();
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_| BodyError::Broken)?;
-            if body.len() + chunk.len() > LIMIT {
+            if body.len().max(longer.len()) + chunk.len() > LIMIT {
                 return Err(BodyError::TooLarge);
             }
-            body.extend_from_slice(&chunk);
+            // Most bodies come in one piece, which need not be copied.
+            if body.is_empty() && longer.is_empty() {
+                body = chunk;
+                continue;
+            }
+            if longer.is_empty() {
+                longer.extend_from_slice(&body);
+            }
+            longer.extend_from_slice(&chunk);
         }
-        Ok(body.freeze())
+        Ok(if longer.is_empty() { body } else { longer.freeze() })
     };
     tokio::time::timeout(TIMEOUT, read).await.map_err(|_| BodyError::Timeout)?
 }

@@ -1,6 +1,6 @@
 //! What the service counts of its work. No label holds a hash, a customer or anything that a client chose.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use opentelemetry::metrics::{Counter, Histogram};
 use opentelemetry::{KeyValue, global};
@@ -57,8 +57,8 @@ pub fn chunk(count: usize) {
 }
 
 /// What a client application was told. The share of `absent` is what gives enumeration away.
-pub fn answered(client: &str, found: usize, absent: usize) {
-    let client = KeyValue::new("client", client.to_owned());
+pub fn answered(client: &Arc<str>, found: usize, absent: usize) {
+    let client = KeyValue::new("client", client.clone());
     for (outcome, count) in [("found", found), ("absent", absent)] {
         if count > 0 {
             INDICATORS.add(count as u64, &[client.clone(), KeyValue::new("outcome", outcome)]);

@@ -5,6 +5,8 @@ use std::fmt;
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::ser::Error;
+use serde::{Serialize, Serializer};
 
 /// Padded, and with neither stray trailing bits nor missing padding let through: every hash has one spelling.
 const CANONICAL: GeneralPurpose = GeneralPurpose::new(
@@ -16,7 +18,7 @@ const CANONICAL: GeneralPurpose = GeneralPurpose::new(
 
 /// 32 bytes of hash. As good as the phone number itself (all of a country's numbers hash in minutes), so `Debug` hides
 /// it and nothing but the wire shows it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProxyHash([u8; 32]);
 
 impl ProxyHash {
@@ -41,6 +43,18 @@ impl ProxyHash {
     /// The canonical spelling, for the wire.
     pub fn spelled(&self) -> String {
         CANONICAL.encode(self.0)
+    }
+}
+
+/// On the wire.
+impl Serialize for ProxyHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = [0; Self::SPELLING];
+        let spelled = CANONICAL.encode_slice(self.0, &mut text).map(|_| str::from_utf8(&text));
+        match spelled {
+            Ok(Ok(text)) => serializer.serialize_str(text),
+            _ => Err(S::Error::custom("32 bytes have a spelling of 44 characters")),
+        }
     }
 }
 

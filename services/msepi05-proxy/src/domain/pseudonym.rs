@@ -69,7 +69,7 @@ impl Pepper {
     /// The name of the bucket of the client application `client_id` of `issuer`.
     pub fn client(&self, issuer: &str, client_id: &str) -> String {
         let digest = signed(&self.client, format!("{issuer}\0{client_id}").as_bytes());
-        digest.first_chunk::<16>().map(|bytes| hex(bytes)).unwrap_or_default()
+        format!("{:032x}", digest.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes)))
     }
 }
 
