@@ -109,11 +109,11 @@ pub fn compare_knowing(
         matched += pair.weight;
         deviation += pair.weight * (1.0 - pair.similarity);
     }
-    let lenient = is_lenient(left.kind) && is_lenient(right.kind);
+    let lenient = is_lenient(left.kind) && is_lenient(right.kind) && !may_be_persons(left, right);
     let (rest_left, rest_right) = (rest_left.max(0.0), rest_right.max(0.0));
-    let omission = Omission { lenient, between: !lenient && is_enclosed(left, right, &pairs) };
-    let mut score =
-        blend(2.0 * matched + rest_left + rest_right, matched, deviation, rest_left, rest_right, omission);
+    let between = !lenient && is_enclosed(left, right, &pairs);
+    let omission = Omission { lenient, between }.cost(matched);
+    let mut score = blend(2.0 * matched + rest_left + rest_right, deviation, rest_left, rest_right, omission);
     if is_out_of_order(&pairs) {
         score -= OTHER_ORDER;
     }
@@ -146,7 +146,13 @@ pub fn upper_bound(
     let (left_rest, right_rest) = (left_rest.max(0.0), right_rest.max(0.0));
     let matched = (left_weight - left_rest).min(right_weight - right_rest).max(0.0);
     ROUNDING
-        + blend(left_weight + right_weight, matched, 0.0, left_rest, right_rest, Omission::least(lenient))
+        + blend(
+            left_weight + right_weight,
+            0.0,
+            left_rest,
+            right_rest,
+            Omission::least_cost(matched, lenient),
+        )
 }
 
 /// The most that `compare` gives a name and any other that shares with it at most tokens of this weight.
@@ -158,7 +164,7 @@ pub fn upper_bound(
 pub fn upper_bound_by_shared(weight: f32, shared: f32, lenient: bool) -> f32 {
     let shared = shared.min(weight);
     let alone = upper_bound(weight, shared, weight - shared, 0.0, lenient);
-    alone.max(1.0 - Omission::least(lenient).cost(shared) + ROUNDING)
+    alone.max(1.0 - Omission::least_cost(shared, lenient) + ROUNDING)
 }
 
 /// More than the sums of at most 64 weights can differ by their order.
@@ -176,13 +182,22 @@ pub fn is_lenient(kind: NameKind) -> bool {
     kind != NameKind::Person
 }
 
+/// Of both it is not said what bears the name, and nothing in them is a company's word.
+fn may_be_persons(left: &NameRef<'_>, right: &NameRef<'_>) -> bool {
+    let is_unsaid = |name: &NameRef<'_>| {
+        let says_company = name.tokens.iter().any(|token| matches!(token.tag, Tag::Legal | Tag::Common));
+        name.kind == NameKind::Unknown && !says_company
+    };
+    is_unsaid(left) && is_unsaid(right)
+}
+
 #[inline]
-fn blend(total: f32, matched: f32, deviation: f32, left: f32, right: f32, omission: Omission) -> f32 {
+fn blend(total: f32, deviation: f32, left: f32, right: f32, omission: f32) -> f32 {
     if total <= 0.0 {
         return 0.0;
     }
     let contradiction = 2.0 * CONTRADICTION * left.min(right);
-    let omission = omission.cost(matched) * (left - right).abs();
+    let omission = omission * (left - right).abs();
     1.0 - (2.0 * DEVIATION * deviation + contradiction + omission) / total
 }
 
@@ -195,8 +210,14 @@ struct Omission {
 }
 
 impl Omission {
-    fn least(lenient: bool) -> Self {
-        Self { lenient, between: !lenient }
+    /// The least cost of each unit of weight omitted that a comparison may come to.
+    #[inline]
+    fn least_cost(matched: f32, lenient: bool) -> f32 {
+        // The cost falls in a step, which rounding must not miss.
+        let matched = matched + ROUNDING;
+        let strict = Self { lenient: false, between: true }.cost(matched);
+        // A name of which it is not said what bears it meets persons and others.
+        if lenient { strict.min(Self { lenient: true, between: false }.cost(matched)) } else { strict }
     }
 
     /// Cost of each unit of weight omitted: high where what is matched says little (one word, or two frequent

@@ -147,6 +147,11 @@ fn class_similarity(a: &Known, b: &Known) -> f32 {
 /// Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment) between two words, if not
 /// more than allowed.
 pub(crate) fn edits(shorter: &[u8], longer: &[u8], allowed: usize) -> Option<usize> {
+    // What both begin and end with costs nothing; most of two words that are alike is that.
+    let prefix = shorter.iter().zip(longer).take_while(|(a, b)| a == b).count();
+    let (shorter, longer) = (&shorter[prefix..], &longer[prefix..]);
+    let suffix = shorter.iter().rev().zip(longer.iter().rev()).take_while(|(a, b)| a == b).count();
+    let (shorter, longer) = (&shorter[..shorter.len() - suffix], &longer[..longer.len() - suffix]);
     let mut rows = [[0_u8; MAX_EDITED_LETTERS + 1]; 3];
     for (at, cell) in rows[0].iter_mut().enumerate() {
         *cell = at as u8;
@@ -172,4 +177,26 @@ pub(crate) fn edits(shorter: &[u8], longer: &[u8], allowed: usize) -> Option<usi
     }
     let distance = usize::from(rows[previous][width]);
     (distance <= allowed).then_some(distance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::edits;
+
+    #[test]
+    fn edits_are_counted() {
+        for (one, other, expected) in [
+            ("karpovich", "karpovich", Some(0)),
+            ("karpovich", "karpovihc", Some(1)),
+            ("karpovic", "karpovich", Some(1)),
+            ("arpovich", "karpovich", Some(1)),
+            ("karpovich", "katpovich", Some(1)),
+            ("krapovcih", "karpovich", Some(2)),
+            ("aab", "aaab", Some(1)),
+            ("abab", "baba", Some(2)),
+            ("sorokin", "karpovich", None),
+        ] {
+            assert_eq!(edits(one.as_bytes(), other.as_bytes(), 2), expected, "{one} {other}");
+        }
+    }
 }

@@ -95,6 +95,8 @@ fn near_misses_are_others() {
         ("Putin", "Vladimir Putin"),
     ] {
         different(&person(one), &person(other));
+        let unsaid = |name: &str| Person { name: Some(name.to_owned()), ..Person::default() };
+        different(&unsaid(one), &unsaid(other));
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Index {
     weights: Vec<f32>,
     vocabulary: Vocabulary,
     postings: Postings,
-    /// The names with neighbours that a query may write as one word, by the neighbours' key.
+    /// Neighbours in names that a query may write as one word, by their key.
     joined: Keys,
     by_document: FxHashMap<Box<str>, Vec<u32>>,
 }
@@ -56,6 +56,14 @@ struct Bounds {
 /// The bits of a token that are its number.
 const NUMBER_BITS: u32 = 26;
 const NUMBER: u32 = (1 << NUMBER_BITS) - 1;
+
+/// The bits that say where in a name neighbours stand: the first's place, and whether they are three.
+const RUN_BITS: u32 = 6;
+
+/// Neighbours of a name in one number.
+fn pack_run(name: u32, (first, last): (u8, u8)) -> u32 {
+    name << RUN_BITS | u32::from(first) << 1 | u32::from(last - first == 2)
+}
 
 /// The names that hold a token.
 #[derive(Debug, Default)]
@@ -92,8 +100,10 @@ impl Index {
             for subject_name in subject.names {
                 let number = names.len() as u32;
                 let name = NameRef::from(&subject_name.name);
-                let runs = names::runs(&name.tokens).filter_map(|(_, run)| names::joined(run));
-                joined.extend(runs.map(|run| (names::hash(run.key()), number)));
+                for (range, run) in names::runs(&name.tokens) {
+                    let place = pack_run(number, range);
+                    joined.extend(names::joined(run).map(|run| (names::hash(run.key()), place)));
+                }
                 let weight = names::total_weight(&name.tokens);
                 bounds.push(Bounds {
                     start: tokens.len() as u32,
@@ -159,6 +169,14 @@ impl Index {
     fn name_tokens(&self, name: u32) -> &[u32] {
         let name = name as usize;
         &self.tokens[self.bounds[name].start as usize..self.bounds[name + 1].start as usize]
+    }
+
+    /// Whether the neighbours at a place are a token written apart.
+    fn writes_as_one(&self, place: u32, token: &Token) -> bool {
+        let first = (place >> 1 & 31) as usize;
+        let run = self.name_tokens(place >> RUN_BITS).get(first..first + 2 + (place & 1) as usize);
+        let run = run.into_iter().flatten().filter_map(|token| self.vocabulary.token(*token & NUMBER));
+        names::joined(&run.collect::<Vec<_>>()).is_some_and(|joined| names::is_joined(&joined, token))
     }
 
     fn names_of(&self, entry: u32) -> std::ops::Range<u32> {
@@ -365,10 +383,12 @@ impl<'a> Screener<'a> {
             }
         }
         let mut namesakes = Vec::new();
-        // What a name splits has no mark: compared first, and whatever its marks say.
-        for key in tokens.iter().filter_map(|token| names::joined_key(token)) {
-            index.joined.visit(names::hash(key), &mut |name| {
-                if self.is_new(name) {
+        // What a name splits has no mark: such a name is compared first, and whatever its marks say.
+        for token in tokens {
+            let Some(key) = names::joined_key(token) else { continue };
+            index.joined.visit(names::hash(key), &mut |place| {
+                let name = place >> RUN_BITS;
+                if index.writes_as_one(place, token) && self.is_new(name) {
                     namesakes.extend(self.compared(query, name, true));
                 }
             });
