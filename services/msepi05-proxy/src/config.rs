@@ -166,7 +166,7 @@ pub struct LimitsConfig {
     /// Replicas that share the limits while Redis doesn't do it for them.
     pub replicas: u32,
     /// Customers that a replica on its own remembers.
-    pub local_customers: u64,
+    pub local_customers: usize,
 }
 
 impl Default for LimitsConfig {
@@ -248,7 +248,7 @@ impl Config {
             ("limits.customer_period_s", self.limits.customer_period_s),
             ("limits.client_hashes_per_minute", self.limits.client_hashes_per_minute.into()),
             ("limits.replicas", self.limits.replicas.into()),
-            ("limits.local_customers", self.limits.local_customers),
+            ("limits.local_customers", self.limits.local_customers as u64),
             ("redis.timeout_ms", self.redis.timeout_ms),
         ];
         if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {

@@ -85,7 +85,7 @@ impl Application {
         });
 
         let rules = config.limits.rules();
-        let local = Arc::new(Local::new(config.limits.local_customers, &rules));
+        let local = Arc::new(Local::new(config.limits.local_customers));
         let timeout = Duration::from_millis(config.redis.timeout_ms);
         let shared = config.redis.url.as_ref().map(|url| Shared::new(url, timeout));
         let limiter = Arc::new(Limiter::new(rules, local, shared.transpose().context("redis.url")?));

@@ -1,13 +1,15 @@
+use std::convert::Infallible;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 
 use super::{Demand, Outcome, Refusal, Remaining, Rules};
 use crate::domain::bucket::{Bucket, Rate};
 use crate::domain::customer::CustomerLimit;
 
-const YEAR: Duration = Duration::from_secs(365 * 24 * 3_600);
+const CLIENTS: usize = 10_000;
 
 /// Buckets in this process's memory: 8 KiB for a customer.
 pub struct Local {
@@ -17,15 +19,9 @@ pub struct Local {
 }
 
 impl Local {
-    /// Room for `customers`; beyond it the one that was used least is forgotten, as is one whose bucket is full and whose
-    /// hashes are too old to be known.
-    pub fn new(customers: u64, rules: &Rules) -> Self {
-        let idle = (2 * rules.period).max(rules.customer.time_for(rules.customer.limit)).min(YEAR);
-        Self {
-            started: Instant::now(),
-            clients: Cache::builder().max_capacity(10_000).time_to_idle(Duration::from_secs(120)).build(),
-            customers: Cache::builder().max_capacity(customers).time_to_idle(idle).build(),
-        }
+    /// Room for `customers`; beyond it one that was used little is forgotten.
+    pub fn new(customers: usize) -> Self {
+        Self { started: Instant::now(), clients: Cache::new(CLIENTS), customers: Cache::new(customers) }
     }
 
     pub(super) fn take(&self, rules: &Rules, demand: &Demand<'_>) -> Outcome {
@@ -34,10 +30,9 @@ impl Local {
         let client_rate = Rate::per_minute(demand.client.per_minute).shared_by(rules.replicas);
         let customer_rate = rules.customer.shared_by(rules.replicas);
 
-        let new_client = || Arc::new(Mutex::new(Bucket::full(client_rate, now)));
-        let client = self.clients.get_with_by_ref(&demand.client.key, new_client);
-        let new_customer = || Arc::new(Mutex::new(CustomerLimit::new(customer_rate, period, now)));
-        let customer = self.customers.get_with(demand.customer.bucket, new_customer);
+        let client = entry(&self.clients, &demand.client.key, || Bucket::full(client_rate, now));
+        let new_customer = || CustomerLimit::new(customer_rate, period, now);
+        let customer = entry(&self.customers, &demand.customer.bucket, new_customer);
         let (mut client, mut customer) = (locked(&client), locked(&customer));
 
         let asked = demand.hashes.len() as f64;
@@ -61,6 +56,19 @@ impl Local {
             client: client.level(client_rate, now) as u32,
         };
         (remaining, verdict)
+    }
+}
+
+/// What is kept under a key, made where it is missing; of several that make it at once one prevails.
+fn entry<K: Clone + Eq + Hash, T>(
+    cache: &Cache<K, Arc<Mutex<T>>>,
+    key: &K,
+    new: impl FnOnce() -> T,
+) -> Arc<Mutex<T>> {
+    let made = cache.get_or_insert_with(key, || Ok::<_, Infallible>(Arc::new(Mutex::new(new()))));
+    match made {
+        Ok(entry) => entry,
+        Err(never) => match never {},
     }
 }
 
