@@ -116,17 +116,23 @@ impl Landing {
     }
 
     /// Ends the call. What may be kept of the answer must be in the cache by now.
-    pub(super) fn land(self, answer: Result<Found, CapsError>) {
+    pub(super) fn land(mut self, answer: Result<Found, CapsError>) {
+        // Nobody may join it from here on: who comes after its outcome is known asks anew.
+        self.leave();
         self.answer.send_replace(Some(answer.map(Arc::new)));
+    }
+
+    fn leave(&mut self) {
+        let Some(flights) = self.flights.take() else { return };
+        let mut flights = flights.locked();
+        for asked in &self.hashes {
+            flights.remove(&asked.digest);
+        }
     }
 }
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        let Some(flights) = &self.flights else { return };
-        let mut flights = flights.locked();
-        for asked in &self.hashes {
-            flights.remove(&asked.digest);
-        }
+        self.leave();
     }
 }
