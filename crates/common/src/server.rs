@@ -18,6 +18,7 @@ use crate::auth::{Authenticator, authenticate};
 use crate::config::ConfigError;
 use crate::error::{Renderer, render_errors};
 use crate::request::observe;
+use crate::telemetry::{Telemetry, TelemetryConfig, TelemetryError};
 
 /// `server.*`
 #[derive(Debug, Clone, Deserialize)]
@@ -52,10 +53,17 @@ pub enum Profile {
 impl ServerConfig {
     /// Checks what the types cannot hold.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        if (1..=256).contains(&self.workers) {
-            return Ok(());
+        if !(1..=256).contains(&self.workers) {
+            return Err(ConfigError::Key {
+                key: "server.workers".to_owned(),
+                reason: "must be 1 to 256".to_owned(),
+            });
         }
-        Err(ConfigError::Key { key: "server.workers".to_owned(), reason: "must be 1 to 256".to_owned() })
+        if self.profile == Profile::Local && !self.listen.ip().is_loopback() {
+            let rule = "server.profile = local allows only a loopback address in server.listen";
+            return Err(ConfigError::Invalid(rule.to_owned()));
+        }
+        Ok(())
     }
 }
 
@@ -278,6 +286,28 @@ async fn metrics(registry: web::Data<prometheus::Registry>) -> HttpResponse {
         Ok(text) => HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text),
         Err(_) => HttpResponse::InternalServerError().finish(),
     }
+}
+
+/// The `serve` sub-command: runs a service with its telemetry, and flushes it at the end. `application` gets the registry
+/// that `/metrics` shows.
+pub fn serve<F, E>(
+    runtime: tokio::runtime::Runtime,
+    telemetry: &TelemetryConfig,
+    service: &'static str,
+    log_targets: &[&str],
+    application: impl FnOnce(prometheus::Registry) -> F,
+) -> Result<(), E>
+where
+    F: Future<Output = Result<(), E>>,
+    E: From<TelemetryError>,
+{
+    let telemetry = Telemetry::install(telemetry, service, log_targets)?;
+    install_panic_hook();
+    let outcome = runtime.block_on(application(telemetry.registry()));
+    // What still works on a thread of its own does so no longer.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    telemetry.flush();
+    outcome
 }
 
 /// Logs the place of a panic and not its message, which may hold data. Installed once, at the start.

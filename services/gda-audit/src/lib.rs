@@ -26,10 +26,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{self, ServiceConfig, get, post, resource};
-use anyhow::{Context, bail};
+use anyhow::Context;
 use common::auth::Authenticator;
 use common::clock::SystemClock;
-use common::server::{Health, Profile, Server, Service};
+use common::server::{Health, Server, Service};
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 
@@ -82,9 +82,6 @@ impl Application {
     /// `/metrics` shows.
     pub async fn build(config: Config, registry: prometheus::Registry) -> anyhow::Result<Self> {
         config.validate()?;
-        if config.server.profile == Profile::Local && !config.server.listen.ip().is_loopback() {
-            bail!("server.profile = local allows only a loopback address in server.listen");
-        }
         let pool = config.database.pool()?;
         common::db::wait_until_reachable(&pool).await.context("the database cannot be reached")?;
         common::db::observe_pool(&pool);

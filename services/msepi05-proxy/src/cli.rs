@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use common::telemetry::Telemetry;
+use tokio::runtime::Runtime;
 
 use crate::config::{Config, OpenApiConfig};
 use crate::{Application, LOG_TARGETS, SERVICE, api};
@@ -73,15 +72,9 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
 }
 
 fn serve(config: Config) -> anyhow::Result<()> {
-    let telemetry = Telemetry::install(&config.telemetry, SERVICE, &LOG_TARGETS)?;
-    common::server::install_panic_hook();
-    let registry = telemetry.registry();
-    let runtime = tokio::runtime::Runtime::new()?;
-    let outcome = runtime.block_on(async {
+    let telemetry = config.telemetry.clone();
+    common::server::serve(Runtime::new()?, &telemetry, SERVICE, &LOG_TARGETS, async |registry| {
         let application = Application::build(config, registry).await.context("cannot start")?;
         application.run_until_stopped().await
-    });
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    telemetry.flush();
-    outcome
+    })
 }

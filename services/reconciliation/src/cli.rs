@@ -4,14 +4,13 @@ use std::io::Stdout;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use common::clock::{SharedClock, SystemClock};
-use common::telemetry::Telemetry;
 use identity::{Administration, ClientsCommand, UsersCommand};
 use sqlx::PgPool;
+use tokio::runtime::Runtime;
 
 use crate::config::Config;
 use crate::{Application, LOG_TARGETS, SERVICE, api, store};
@@ -68,7 +67,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         return Ok(());
     }
     let config: Config = common::config::load(cli.config.as_deref())?;
-    let runtime = tokio::runtime::Runtime::new()?;
+    let runtime = Runtime::new()?;
     match command {
         Command::Serve => serve(runtime, config),
         Command::Migrate => runtime.block_on(config.database.migrate(&store::parts())).map_err(Into::into),
@@ -97,16 +96,11 @@ fn administration<'a>(config: &'a Config, pool: &'a PgPool, output: &'a mut Stdo
     Administration { pool, hashing: &config.identity.hashing, clock: &CLOCK, service: SERVICE, output }
 }
 
-fn serve(runtime: tokio::runtime::Runtime, config: Config) -> anyhow::Result<()> {
-    let telemetry = Telemetry::install(&config.telemetry, SERVICE, &LOG_TARGETS)?;
-    common::server::install_panic_hook();
-    let registry = telemetry.registry();
-    let outcome = runtime.block_on(async {
+fn serve(runtime: Runtime, config: Config) -> anyhow::Result<()> {
+    let telemetry = config.telemetry.clone();
+    // What still reads or matches on a thread of its own is done again after the next start.
+    common::server::serve(runtime, &telemetry, SERVICE, &LOG_TARGETS, async |registry| {
         let application = Application::build(config, registry).await.context("cannot start")?;
         application.run_until_stopped().await
-    });
-    // What still reads or matches on a thread of its own is done again after the next start.
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    telemetry.flush();
-    outcome
+    })
 }
