@@ -12,6 +12,7 @@
 //! | [`server`] | bootstrap, management port, health, limits, graceful drain |
 //! | [`client`] | outgoing HTTP with budget, retry, breaker and bulkhead |
 //! | [`db`] | pool, migrations, grants, and what a database failure means to a client |
+//! | [`copy`] | rows for PostgreSQL's binary COPY |
 //! | [`redact`] | types whose content never reaches a log |
 //! | [`clock`] | the time, injected |
 
@@ -20,6 +21,7 @@ pub mod body;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod copy;
 pub mod db;
 pub mod error;
 pub mod redact;

@@ -10,10 +10,15 @@ use sqlx::PgPool;
 use tokio::sync::Notify;
 
 use crate::config::{Config, ListConfig};
-use crate::domain::control::ControlType;
+use crate::domain::audit::EditionRef;
+use crate::domain::control::{self, ControlType};
+use crate::domain::flow::Flow;
+use crate::domain::folder::{Facts, Found};
+use crate::domain::person::Hash;
 use crate::domain::record::Record;
-use crate::domain::screening::Index;
-use crate::store::{editions, lists};
+use crate::domain::screening::{Index, Screener, Subject};
+use crate::store::editions::{self, StoredRecord};
+use crate::store::lists;
 
 /// An edition in force.
 #[derive(Debug, Clone)]
@@ -39,6 +44,10 @@ pub struct Entry {
     pub name: Box<str>,
     /// Programmes or positions.
     pub programmes: Box<[String]>,
+    /// The record as the edition has it.
+    pub record: Hash,
+    /// Of what tells who it is.
+    pub facts: Hash,
 }
 
 /// The editions of one moment, indexed.
@@ -50,6 +59,101 @@ pub struct Catalogue {
     pub entries: Vec<Entry>,
     /// All records.
     pub index: Index,
+}
+
+/// What a control has found.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// As the audit trail keeps it, in its order.
+    pub hits: Vec<control::Hit>,
+    /// Of what tells who each record is, in the same order.
+    pub facts: Vec<Hash>,
+}
+
+impl Findings {
+    /// As the risk folder takes it over; `person` is of what tells who the person is.
+    pub fn found(&self, person: Hash) -> Vec<Found> {
+        let found = |(hit, record): (&control::Hit, &Hash)| Found {
+            list: hit.list.clone(),
+            record_id: hit.record_id.clone(),
+            record: hit.record,
+            score: hit.score,
+            facts: Facts { record: *record, person },
+        };
+        self.hits.iter().zip(&self.facts).map(found).collect()
+    }
+}
+
+impl Catalogue {
+    /// The editions that a flow screens against, in the order of their lists.
+    pub fn editions_of(&self, flow: &Flow) -> Vec<EditionRef> {
+        self.editions
+            .iter()
+            .filter(|edition| is_meant(flow, edition))
+            .map(|edition| EditionRef {
+                id: edition.id,
+                source: edition.source.clone(),
+                control_type: edition.control_type,
+                date: edition.last_update,
+                total: edition.total as u64,
+            })
+            .collect()
+    }
+
+    /// Whether a flow can be used: every list that it names is in force, and each of its control types has one. Else
+    /// what is wanting.
+    pub fn wants(&self, flow: &Flow) -> Option<String> {
+        let in_force = |list: &String| self.editions.iter().any(|edition| edition.source == *list);
+        let has_type = |it: &ControlType| {
+            self.editions.iter().any(|edition| edition.control_type == *it && flow.has_list(&edition.source))
+        };
+        let list = flow.lists.iter().find(|list| !in_force(list)).cloned();
+        list.or_else(|| flow.control_types.iter().find(|it| !has_type(it)).map(|it| it.as_str().to_owned()))
+    }
+
+    /// Screens somebody as a flow says: what was found for each of its control types, in their order.
+    pub fn screen(&self, screener: &mut Screener<'_>, flow: &Flow, subject: &Subject) -> Vec<Findings> {
+        let least = flow.control_types.iter().map(|it| flow.threshold(*it)).fold(100.0, f32::min);
+        let mut findings: Vec<Vec<(control::Hit, Hash)>> = vec![Vec::new(); flow.control_types.len()];
+        for hit in screener.screen(subject, least) {
+            let Some(entry) = self.entries.get(hit.record) else { continue };
+            let edition = self.editions.get(entry.edition).filter(|edition| is_meant(flow, edition));
+            let Some(edition) = edition else { continue };
+            let of_type = flow.control_types.iter().position(|it| *it == edition.control_type);
+            let Some(found) = of_type.and_then(|place| findings.get_mut(place)) else { continue };
+            if hit.comparison.score < flow.threshold(edition.control_type) {
+                continue;
+            }
+            let hit = control::Hit {
+                list: edition.source.clone(),
+                record_id: hit.id,
+                record: entry.record,
+                score: hit.comparison.score,
+                applied_scores: hit.comparison.applied_scores,
+            };
+            found.push((hit, entry.facts));
+        }
+        let in_order = |mut found: Vec<(control::Hit, Hash)>| {
+            found.sort_by(|(a, _), (b, _)| a.cmp_order(b));
+            let (hits, facts) = found.into_iter().unzip();
+            Findings { hits, facts }
+        };
+        findings.into_iter().map(in_order).collect()
+    }
+
+    /// Whether a record is in an edition of the list that is in force.
+    pub fn is_listed(&self, list: &str, record_id: &str) -> bool {
+        let Some(edition) = self.editions.iter().position(|edition| edition.source == list) else {
+            return false;
+        };
+        self.index
+            .places_of(record_id)
+            .any(|place| self.entries.get(place).is_some_and(|e| e.edition == edition))
+    }
+}
+
+fn is_meant(flow: &Flow, edition: &InForce) -> bool {
+    flow.control_types.contains(&edition.control_type) && flow.has_list(&edition.source)
 }
 
 /// The catalogue in force.
@@ -105,8 +209,8 @@ impl Holder {
             let before = records.len();
             let mut rows = std::pin::pin!(editions::records(&self.pool, id));
             while let Some(record) = rows.next().await {
-                let record = record?;
-                entries.push(entry(in_force_editions.len(), &record));
+                let StoredRecord { record, hash } = record?;
+                entries.push(entry(in_force_editions.len(), &record, hash));
                 records.push(record);
             }
             in_force_editions.push(InForce {
@@ -140,8 +244,10 @@ impl Holder {
     }
 }
 
-fn entry(edition: usize, record: &Record) -> Entry {
+fn entry(edition: usize, record: &Record, hash: Hash) -> Entry {
     Entry {
+        record: hash,
+        facts: record.facts_hash(),
         edition,
         name: record.names.first().map(|name| name.whole.as_str()).unwrap_or_default().into(),
         programmes: record.programmes.clone().into(),

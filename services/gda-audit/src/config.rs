@@ -7,9 +7,11 @@ use common::config::ConfigError;
 use common::db::DatabaseConfig;
 use common::server::{ManagementConfig, ServerConfig};
 use common::telemetry::TelemetryConfig;
+use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
+use crate::anchor::Signer;
 use crate::domain::control::ControlType;
 use crate::lists::Format;
 
@@ -31,6 +33,26 @@ pub struct Config {
     pub lists: Vec<ListConfig>,
     /// How lists are renewed.
     pub renewal: RenewalConfig,
+    /// What proves the audit trail.
+    pub audit: AuditConfig,
+}
+
+/// `audit.*`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditConfig {
+    /// Where the head of the chain is kept.
+    pub anchor: AnchorConfig,
+    /// Signs it: 32 random bytes in base64.
+    pub signing_key: SecretString,
+}
+
+/// `audit.anchor.*`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AnchorConfig {
+    /// A place outside the database: `file:///…`, `https://…` or `postgres://…` of another database.
+    pub url: SecretString,
 }
 
 /// `auth.*`
@@ -89,6 +111,9 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.server.validate()?;
         self.database.validate()?;
+        crate::anchor::open(&self.audit.anchor.url).map_err(|error| wrong("audit.anchor.url", &error.0))?;
+        Signer::new(&self.audit.signing_key)
+            .map_err(|error| wrong("audit.signing_key", &error.to_string()))?;
         let mut sources = HashSet::new();
         for (n, list) in self.lists.iter().enumerate() {
             let key = |field: &str| format!("lists[{n}].{field}");

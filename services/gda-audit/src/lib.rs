@@ -3,6 +3,7 @@
 //! | room | what is in it |
 //! |---|---|
 //! | [`api`], [`wire`] | the contract's operations, one file each; persons and hits as clients write and read them |
+//! | [`anchor`] | where the head of the audit trail is kept, outside the database |
 //! | [`batch`] | `screen` and `compare` on the command line |
 //! | [`domain`] | the rules, pure: records, screening |
 //! | [`lists`] | readers of official lists, one file per format |
@@ -10,6 +11,7 @@
 //! | [`work`] | importing and fetching editions |
 //! | [`store`] | all SQL |
 
+pub mod anchor;
 pub mod api;
 pub mod batch;
 pub mod catalogue;
@@ -25,18 +27,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::web::{self, ServiceConfig, get, post, resource};
+use actix_web::web::{self, ServiceConfig, get, post, put, resource};
 use anyhow::Context;
 use common::auth::Authenticator;
-use common::clock::SystemClock;
+use common::clock::{SharedClock, SystemClock};
 use common::server::{Health, Server, Service};
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 
+use crate::anchor::Signer;
 use crate::catalogue::Holder;
 use crate::config::Config;
 use crate::work::fetch::Fetcher;
 use crate::work::import::Importer;
+use crate::work::ledger::Ledger;
 
 /// The service's name: in tokens' `aud`, in metrics, in paths of its documentation.
 pub const SERVICE: &str = "gda-audit";
@@ -51,6 +55,10 @@ pub struct State {
     pub pool: PgPool,
     /// The configuration.
     pub config: Config,
+    /// The time.
+    pub clock: SharedClock,
+    /// The audit trail.
+    pub ledger: Arc<Ledger>,
     /// The lists in force.
     pub holder: Arc<Holder>,
     /// Puts editions in force.
@@ -65,6 +73,10 @@ fn routes(app: &mut ServiceConfig) {
 
     app.service(resource("/screen").route(post().to(screen::screen)))
         .service(resource("/compare").route(post().to(compare::compare)))
+        .service(resource("/sources").route(post().to(flows::add_source)))
+        .service(resource("/flows").route(get().to(flows::list_flows)).route(post().to(flows::add_flow)))
+        .service(resource("/checkrisk").route(put().to(check_risk::check)))
+        .service(resource("/pisteaudit").route(get().to(audit_trail::show)))
         .service(resource("/lists").route(get().to(lists::list)))
         .service(resource("/lists/{source}/imports").route(post().to(import_list::import)))
         .service(resource("/lists/{source}/editions/{id}").route(get().to(lists::show_edition)))
@@ -95,8 +107,15 @@ impl Application {
         let own_pool = config.database.pool_of(BACKGROUND_CONNECTIONS)?;
         let holder = Arc::new(Holder::new(own_pool.clone(), &config));
         holder.refresh().await.context("the lists in force cannot be loaded")?;
-        let importer =
-            |pool: &PgPool| Importer { pool: pool.clone(), clock: clock.clone(), holder: holder.clone() };
+        let anchor = anchor::open(&config.audit.anchor.url)?;
+        let signer = Signer::new(&config.audit.signing_key)?;
+        let ledger = Arc::new(Ledger::new(anchor, signer, clock.clone()));
+        let importer = |pool: &PgPool| Importer {
+            pool: pool.clone(),
+            clock: clock.clone(),
+            holder: holder.clone(),
+            ledger: ledger.clone(),
+        };
         let fetcher = |pool: &PgPool| Fetcher::new(importer(pool), &config.renewal);
         let background = [
             tokio::spawn(holder.clone().follow(Duration::from_millis(config.renewal.poll_ms))),
@@ -108,6 +127,8 @@ impl Application {
             pool,
             config: config.clone(),
             holder,
+            clock,
+            ledger,
         });
         let service = Service {
             renderer: api::RENDERER,

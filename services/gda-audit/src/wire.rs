@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::record::{BirthDate, Gender};
+use crate::domain::field::FieldError;
+use crate::domain::person::birth_date;
+use crate::domain::record::Gender;
 use crate::domain::screening::{self, Comparison, Person, PersonKind};
 
 /// A person, a company or a vessel to screen or to compare.
@@ -64,16 +66,6 @@ pub enum GenderBody {
     Male,
 }
 
-/// A value that is not what it should be.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{detail}")]
-pub struct FieldError {
-    /// The field, as the caller names it.
-    pub field: &'static str,
-    /// What is wrong with it.
-    pub detail: String,
-}
-
 /// Names longer than this are no names.
 const LONGEST: usize = 1_000;
 /// Aliases, countries or documents of one person at most.
@@ -85,7 +77,7 @@ impl PersonBody {
     /// # Errors
     /// [`FieldError`], also where there is no name with a letter or a digit in it.
     pub fn parse(&self) -> Result<screening::Subject, FieldError> {
-        let wrong = |field, detail: &str| FieldError { field, detail: detail.to_owned() };
+        let wrong = |field: &'static str, detail: &str| FieldError::new(field, detail);
         for (field, texts) in
             [("aliases", &self.aliases), ("countries", &self.countries), ("documents", &self.documents)]
         {
@@ -104,7 +96,7 @@ impl PersonBody {
                 return Err(wrong(field, "longer than 1000 characters"));
             }
         }
-        let birth = self.birth_date.as_deref().map(birth_date).transpose()?;
+        let birth = self.birth_date.as_deref().map(|date| birth_date("birthDate", date)).transpose()?;
         let person = Person {
             name: self.name.clone(),
             first_name: self.first_name.clone(),
@@ -124,36 +116,8 @@ impl PersonBody {
             }),
             documents: self.documents.clone(),
         };
-        screening::Subject::of_person(&person)
-            .map_err(|error| FieldError { field: "name", detail: error.to_string() })
+        screening::Subject::of_person(&person).map_err(|error| FieldError::new("name", error.to_string()))
     }
-}
-
-/// `YYYY-MM-DD`, `YYYY-MM` or `YYYY`; nothing is completed.
-fn birth_date(text: &str) -> Result<BirthDate, FieldError> {
-    let wrong = || FieldError {
-        field: "birthDate",
-        detail: "must be a date: YYYY-MM-DD, YYYY-MM or YYYY".to_owned(),
-    };
-    let mut parts = text.trim().split('-');
-    let mut part = |digits: usize| -> Result<Option<i16>, FieldError> {
-        let Some(part) = parts.next() else { return Ok(None) };
-        let is_number = part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit());
-        part.parse().ok().filter(|_| is_number).map(Some).ok_or_else(wrong)
-    };
-    let (year, month, day) = (part(4)?, part(2)?, part(2)?);
-    let small = |part: Option<i16>| part.and_then(|part| u8::try_from(part).ok());
-    let (year, month, day) = (year.ok_or_else(wrong)?, small(month), small(day));
-    let exists = match (month, day) {
-        (None, _) => true,
-        (Some(month), day) => {
-            chrono::NaiveDate::from_ymd_opt(year.into(), month.into(), day.unwrap_or(1).into()).is_some()
-        }
-    };
-    if parts.next().is_some() || !exists {
-        return Err(wrong());
-    }
-    Ok(BirthDate { year: Some(year), until_year: None, month, day, circa: false })
 }
 
 /// Two persons to compare.
@@ -233,19 +197,6 @@ pub fn applied_scores(scores: Vec<screening::AppliedScore>) -> Vec<AppliedScoreB
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_birth_date_is_as_exact_as_it_is_written() {
-        let read = |text: &str| birth_date(text).map(|b| (b.year.unwrap_or(0), b.month, b.day));
-        assert_eq!(read("1965"), Ok((1965, None, None)));
-        assert_eq!(read("1965-03"), Ok((1965, Some(3), None)));
-        assert_eq!(read("1964-02-29"), Ok((1964, Some(2), Some(29))));
-        for wrong in
-            ["", "65", "1965-2", "1965-13", "1965-00", "1965-02-30", "1965-02-03-04", "1965/02", "+196-01"]
-        {
-            assert_eq!(read(wrong).unwrap_err().field, "birthDate", "{wrong}");
-        }
-    }
 
     #[test]
     fn a_person_without_a_name_is_told_so() {

@@ -7,7 +7,8 @@ use common::error::{Problem, ToProblem};
 
 use super::ProblemBody;
 use super::scope::ScreeningRead;
-use crate::wire::{ComparisonBody, FieldError, PairBody};
+use crate::domain::field::FieldError;
+use crate::wire::{ComparisonBody, PairBody};
 
 /// Why nothing was compared.
 #[derive(Debug, thiserror::Error)]

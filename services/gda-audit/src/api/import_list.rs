@@ -72,6 +72,7 @@ impl ToProblem for ImportListError {
             Self::Fetch(FetchError::Import(ImportError::Shrunk(_))) => unprocessable("list_shrunk"),
             Self::Fetch(FetchError::Import(ImportError::Spool(_))) => Problem::internal(),
             Self::Fetch(FetchError::Import(ImportError::Database(error))) => common::db::problem(error),
+            Self::Fetch(FetchError::Import(ImportError::Ledger(error))) => error.problem(),
         }
     }
 }

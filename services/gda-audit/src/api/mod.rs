@@ -1,16 +1,24 @@
 //! The contract's operations, one file each: request and answer, handler, error, OpenAPI.
 
+pub mod audit_trail;
+pub mod check_risk;
 pub mod compare;
+pub mod flows;
 pub mod import_list;
 pub mod lists;
 pub mod openapi;
 pub mod scope;
 pub mod screen;
 
-use common::error::{Problem, Renderer};
+mod ids;
+
+use common::error::{Problem, Renderer, ToProblem};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use crate::domain::field::FieldError;
+use crate::work::ledger::LedgerError;
 
 /// Errors of this contract: `application/problem+json` (RFC 9457) with `code` and, when one is at fault, `field`.
 pub const RENDERER: Renderer = Renderer { content_type: "application/problem+json", body: render };
@@ -28,6 +36,22 @@ fn render(problem: &Problem, correlation_id: Uuid) -> Option<Value> {
         body["field"] = field.as_str().into();
     }
     Some(body)
+}
+
+impl ToProblem for FieldError {
+    fn problem(&self) -> Problem {
+        Problem::invalid(self.field.clone(), self.to_string())
+    }
+}
+
+impl ToProblem for LedgerError {
+    fn problem(&self) -> Problem {
+        match self {
+            Self::Anchor(_) => Problem::unavailable().cause(self.to_string()),
+            Self::Database(error) => common::db::problem(error),
+            Self::Header(_) => Problem::internal(),
+        }
+    }
 }
 
 /// An error (RFC 9457).

@@ -16,8 +16,9 @@ use super::scope::ScreeningRead;
 use crate::State;
 use crate::catalogue::{Catalogue, InForce};
 use crate::domain::control::ControlType;
+use crate::domain::field::FieldError;
 use crate::domain::screening::{DEFAULT_THRESHOLD, Hit, Screener, Subject};
-use crate::wire::{AppliedScoreBody, FieldError, PersonBody, applied_scores};
+use crate::wire::{AppliedScoreBody, PersonBody, applied_scores};
 
 const PERSONS: usize = 1_000;
 

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::person::{Hash, sha256};
+
 /// An entry of one edition of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -31,6 +33,28 @@ pub struct Record {
     pub listed_on: Option<String>,
     /// Everything else worth showing to an analyst (reasons, titles, remarks), in the list's order.
     pub remarks: Vec<String>,
+}
+
+impl Record {
+    /// Of what tells who it is, whatever order the list gives it in: the fields that `lists::changes` calls material.
+    pub fn facts_hash(&self) -> Hash {
+        fn sorted<T: Serialize>(values: &[T]) -> Vec<String> {
+            let mut texts: Vec<String> =
+                values.iter().filter_map(|v| serde_json::to_string(v).ok()).collect();
+            texts.sort_unstable();
+            texts
+        }
+        let facts = serde_json::json!([
+            self.kind,
+            sorted(&self.names),
+            sorted(&self.births),
+            sorted(&self.birth_places),
+            sorted(&self.nationalities),
+            sorted(&self.documents),
+            self.gender,
+        ]);
+        sha256(facts.to_string().as_bytes())
+    }
 }
 
 /// What an entry is.

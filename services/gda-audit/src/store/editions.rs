@@ -6,6 +6,7 @@ use futures_util::{Stream, StreamExt};
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgExecutor};
 
+use crate::domain::person::{Hash, sha256};
 use crate::domain::record::Record;
 use crate::lists::{Changes, EditionFacts, Format};
 
@@ -149,27 +150,53 @@ pub async fn count_changes(db: impl PgExecutor<'_>, edition: i64) -> Result<Chan
     .await
 }
 
+/// A record as an edition has it.
+#[derive(Debug, Clone)]
+pub struct StoredRecord {
+    /// SHA-256 of the record's JSON.
+    pub hash: Hash,
+    /// The record.
+    pub record: Record,
+}
+
+/// The macro of checked queries calls its own rows `Record`.
+type Listed = Record;
+
 /// The records of an edition, in its order.
 pub fn records<'c>(
     db: impl PgExecutor<'c> + 'c,
     edition: i64,
-) -> impl Stream<Item = Result<Record, sqlx::Error>> + 'c {
-    sqlx::query_scalar!(
-        r#"SELECT r.record AS "record: Json<Record>"
+) -> impl Stream<Item = Result<StoredRecord, sqlx::Error>> + 'c {
+    sqlx::query!(
+        r#"SELECT e.hash, r.record AS "record: Json<Listed>"
            FROM gda.edition_records e JOIN gda.records r ON (r.source, r.hash) = (e.source, e.hash)
            WHERE e.edition_id = $1 ORDER BY e.position"#,
         edition
     )
     .fetch(db)
-    .map(|row| row.map(|record| record.0))
+    .map(|row| {
+        row.map(|row| StoredRecord {
+            hash: row.hash.as_slice().try_into().unwrap_or_default(),
+            record: row.record.0,
+        })
+    })
 }
 
-/// Stores an edition whole and returns its number.
+/// An edition that was stored.
+#[derive(Debug, Clone, Copy)]
+pub struct Inserted {
+    /// Its number.
+    pub id: i64,
+    /// SHA-256 of its records' hashes, in its order.
+    pub records_sha256: Hash,
+}
+
+/// Stores an edition whole.
 pub async fn insert(
     db: &mut PgConnection,
     edition: &NewEdition<'_>,
     now: DateTime<Utc>,
-) -> Result<i64, sqlx::Error> {
+) -> Result<Inserted, sqlx::Error> {
     let NewEdition { source, facts, .. } = *edition;
     let count = |count: u64| i32::try_from(count).unwrap_or(i32::MAX);
     let id = sqlx::query_scalar!(
@@ -192,9 +219,9 @@ pub async fn insert(
     )
     .fetch_one(&mut *db)
     .await?;
-    insert_records(db, id, source, edition.records).await?;
+    let records_sha256 = insert_records(db, id, source, edition.records).await?;
     insert_changes(db, id, edition.changes).await?;
-    Ok(id)
+    Ok(Inserted { id, records_sha256 })
 }
 
 async fn insert_records(
@@ -202,13 +229,16 @@ async fn insert_records(
     edition: i64,
     source: &str,
     records: &[Record],
-) -> Result<(), sqlx::Error> {
+) -> Result<Hash, sqlx::Error> {
     let mut position = 0_i32;
+    let mut all = digest::Context::new(&digest::SHA256);
     for batch in records.chunks(BATCH) {
         let (mut hashes, mut texts, mut positions) = (Vec::new(), Vec::new(), Vec::new());
         for record in batch {
             let text = serde_json::to_string(record).map_err(|error| sqlx::Error::Encode(error.into()))?;
-            hashes.push(digest::digest(&digest::SHA256, text.as_bytes()).as_ref().to_vec());
+            let hash = sha256(text.as_bytes());
+            all.update(&hash);
+            hashes.push(hash.to_vec());
             texts.push(text);
             positions.push(position);
             position += 1;
@@ -234,7 +264,7 @@ async fn insert_records(
         .execute(&mut *db)
         .await?;
     }
-    Ok(())
+    Ok(all.finish().as_ref().try_into().unwrap_or_default())
 }
 
 async fn insert_changes(db: &mut PgConnection, edition: i64, changes: &Changes) -> Result<(), sqlx::Error> {

@@ -1,7 +1,12 @@
 //! All SQL of the service, one file per aggregate.
 
+pub mod audit;
+pub mod audit_trail;
 pub mod editions;
+pub mod flows;
+pub mod folders;
 pub mod lists;
+pub mod persons;
 
 use common::db::Part;
 
@@ -9,9 +14,21 @@ use common::db::Part;
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
 /// Tables whose rows are never changed.
-const APPEND_ONLY: [&str; 4] = ["editions", "records", "edition_records", "changes"];
+const APPEND_ONLY: [&str; 8] = [
+    "editions",
+    "records",
+    "edition_records",
+    "changes",
+    "person_snapshots",
+    "segments",
+    "controls",
+    "events",
+];
 
 /// The schemas of the service's database.
-pub fn parts() -> [Part; 1] {
-    [Part { schema: "gda", migrator: &MIGRATOR, append_only: &APPEND_ONLY }]
+pub fn parts() -> [Part; 2] {
+    [
+        Part { schema: "jobs", migrator: &jobs::MIGRATOR, append_only: &[] },
+        Part { schema: "gda", migrator: &MIGRATOR, append_only: &APPEND_ONLY },
+    ]
 }

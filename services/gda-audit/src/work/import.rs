@@ -8,11 +8,14 @@ use common::clock::SharedClock;
 use futures_util::TryStreamExt;
 use sqlx::PgPool;
 
+use super::ledger::{Ledger, LedgerError, Segment};
 use crate::catalogue::Holder;
 use crate::config::ListConfig;
+use crate::domain::audit::{EditionProof, Header, Kind, Trigger, TriggerKind};
 use crate::domain::record::Record;
 use crate::lists::{self, Changes, EditionFacts, ListError, NamedFile, Shrunk};
-use crate::store::editions::{self, NewEdition};
+use crate::store::audit;
+use crate::store::editions::{self, Inserted, NewEdition};
 use crate::store::lists::{Etags, Outcome};
 
 /// A file of an edition.
@@ -38,6 +41,9 @@ pub enum ImportError {
     /// 503, 500
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    /// 503, 500: it cannot be proven.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
 }
 
 /// What became of an import.
@@ -57,6 +63,8 @@ pub struct Importer {
     pub clock: SharedClock,
     /// What is told of a new edition.
     pub holder: Arc<Holder>,
+    /// What proves that it was put in force.
+    pub ledger: Arc<Ledger>,
 }
 
 struct ReadEdition {
@@ -112,7 +120,8 @@ impl Importer {
                 return Ok(Imported::Unchanged(previous));
             }
             lists::acceptance(known.total(), facts.total(), list.max_shrink_share)?;
-            let old: Vec<Record> = editions::records(&mut *tx, previous).try_collect().await?;
+            let old: Vec<Record> =
+                editions::records(&mut *tx, previous).map_ok(|stored| stored.record).try_collect().await?;
             changes = lists::changes(&old, &records);
         }
         let edition = NewEdition {
@@ -126,9 +135,26 @@ impl Importer {
             imported_by: by,
         };
         let now = self.clock.now();
-        let id = editions::insert(&mut tx, &edition, now).await?;
+        let Inserted { id, records_sha256 } = editions::insert(&mut tx, &edition, now).await?;
         crate::store::lists::put_in_force(&mut *tx, &list.source, id, etags, now).await?;
+        let header = Header {
+            kind: Kind::Edition,
+            at: now,
+            trigger: Trigger { kind: TriggerKind::Api, login: by.to_owned() },
+            screening: None,
+            edition: Some(EditionProof {
+                id,
+                source: list.source.clone(),
+                content: sha256.as_slice().try_into().unwrap_or_default(),
+                records: records_sha256,
+                total: facts.total(),
+            }),
+        };
+        let segment = audit::reserve_segment(&mut tx).await?;
+        let segment = Segment { id: segment, header: &header, controls: &[], events: &[] };
+        let head = self.ledger.append(&mut tx, &segment).await?;
         tx.commit().await?;
+        self.ledger.keep(head).await.map_err(LedgerError::from)?;
         tracing::info!(source = list.source, edition = id, entries = facts.total(), "an edition is in force");
         self.holder.look_now();
         Ok(Imported::New(id))

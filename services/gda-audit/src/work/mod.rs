@@ -1,4 +1,7 @@
-//! What a request or the schedule does with lists and store.
+//! What a request, the schedule or a job does with lists, persons and store.
 
+pub mod control;
 pub mod fetch;
+pub mod folders;
 pub mod import;
+pub mod ledger;

@@ -1,7 +1,7 @@
 //! Scores one subject against another.
 
 use names::NameRef;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::evidence::{self, Evidence};
 use super::subject::{Facts, Subject};
@@ -14,7 +14,7 @@ pub const DEFAULT_THRESHOLD: f32 = 75.0;
 const WEAK_ALIAS: f32 = 4.0;
 
 /// What a score is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Property {
     /// The names.
@@ -32,7 +32,7 @@ pub enum Property {
 }
 
 /// One property's part in a score.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AppliedScore {
     /// Which.

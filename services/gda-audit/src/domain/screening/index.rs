@@ -144,6 +144,11 @@ impl Index {
         }
     }
 
+    /// Places of the records that have this identifier on their lists.
+    pub fn places_of(&self, id: &str) -> impl Iterator<Item = usize> {
+        self.entries.iter().enumerate().filter(move |(_, entry)| *entry.id == *id).map(|(place, _)| place)
+    }
+
     /// How many records.
     #[must_use]
     pub fn len(&self) -> usize {
