@@ -27,7 +27,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::web::{self, ServiceConfig, get, post, put, resource};
+use actix_web::web::{self, ServiceConfig, delete, get, post, put, resource};
 use anyhow::Context;
 use common::auth::Authenticator;
 use common::clock::{SharedClock, SystemClock};
@@ -77,6 +77,18 @@ fn routes(app: &mut ServiceConfig) {
         .service(resource("/flows").route(get().to(flows::list_flows)).route(post().to(flows::add_flow)))
         .service(resource("/checkrisk").route(put().to(check_risk::check)))
         .service(resource("/pisteaudit").route(get().to(audit_trail::show)))
+        .service(resource("/riskfolders").route(get().to(risk_folders::list)))
+        .service(resource("/riskfolders/{id}").route(get().to(risk_folders::show)))
+        .service(resource("/riskfolders/{id}/status").route(post().to(change_folder::decide)))
+        .service(resource("/riskfolders/{id}/comments").route(post().to(change_folder::comment)))
+        .service(
+            resource("/riskfolders/{id}/comments/{comment}")
+                .route(delete().to(change_folder::delete_comment)),
+        )
+        .service(
+            resource("/riskfolders/{id}/manual-information")
+                .route(put().to(change_folder::put_manual_information)),
+        )
         .service(resource("/lists").route(get().to(lists::list)))
         .service(resource("/lists/{source}/imports").route(post().to(import_list::import)))
         .service(resource("/lists/{source}/editions/{id}").route(get().to(lists::show_edition)))

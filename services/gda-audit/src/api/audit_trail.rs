@@ -179,8 +179,8 @@ pub struct ManualInformation {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalRefBody {
-    source_key: String,
-    external_ref_id: String,
+    pub(super) source_key: String,
+    pub(super) external_ref_id: String,
 }
 
 /// A comment.
@@ -201,7 +201,9 @@ pub struct StatusBody {
     #[serde(serialize_with = "instant")]
     pub(super) date: DateTime<Utc>,
     pub(super) author_login: String,
-    /// 0–100
+    /// 0–100; whole points, as the contract's example has them.
+    #[serde(serialize_with = "whole_points")]
+    #[schema(value_type = u8)]
     pub(super) max_matching_score: f32,
     /// Not in the contract's document: for the folder's own operations.
     #[serde(skip)]
@@ -210,6 +212,11 @@ pub struct StatusBody {
 
 fn instant<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&super::screen::instant(*at))
+}
+
+/// Rounded down: 100 stays for identical names.
+fn whole_points<S: Serializer>(score: &f32, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u8(score.floor() as u8)
 }
 
 /// A person's first and last control and its risk folder.

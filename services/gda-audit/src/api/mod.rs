@@ -1,12 +1,14 @@
 //! The contract's operations, one file each: request and answer, handler, error, OpenAPI.
 
 pub mod audit_trail;
+pub mod change_folder;
 pub mod check_risk;
 pub mod compare;
 pub mod flows;
 pub mod import_list;
 pub mod lists;
 pub mod openapi;
+pub mod risk_folders;
 pub mod scope;
 pub mod screen;
 

@@ -9,7 +9,9 @@ use utoipa::openapi::{Content, Ref};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{audit_trail, check_risk, compare, flows, import_list, lists, screen};
+use super::{
+    audit_trail, change_folder, check_risk, compare, flows, import_list, lists, risk_folders, screen,
+};
 
 const DOCUMENT: &str = "/docs/gda-audit/openapi.json";
 const PAGE: &str = "/docs/gda-audit/index.html";
@@ -32,6 +34,12 @@ const PAGE: &str = "/docs/gda-audit/index.html";
         flows::list_flows,
         check_risk::check,
         audit_trail::show,
+        risk_folders::list,
+        risk_folders::show,
+        change_folder::decide,
+        change_folder::comment,
+        change_folder::delete_comment,
+        change_folder::put_manual_information,
     )
 )]
 struct Document;

@@ -1,5 +1,6 @@
 //! What `GET /pisteaudit` shows of a person, in one statement.
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use sqlx::PgExecutor;
 use sqlx::types::Json;
@@ -142,15 +143,29 @@ fn control_of_row(
     Some(ControlOfTrail { segment: segment?, position: position?, header: header?, import })
 }
 
-/// The source of a person, if it was ever controlled for the type.
-pub async fn controlled_in(
+/// A person's first control for a type.
+#[derive(Debug, Clone, Copy)]
+pub struct FirstControl {
+    /// Its segment.
+    pub segment: i64,
+    /// When it was made.
+    pub at: DateTime<Utc>,
+    /// The person's source.
+    pub source_id: i64,
+}
+
+/// The first control of a person for a type.
+pub async fn first_control(
     db: impl PgExecutor<'_>,
     person_id: i64,
     control_type: i8,
-) -> Result<Option<i64>, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT p.source_id FROM gda.persons p
-           WHERE p.id = $1 AND EXISTS (SELECT FROM gda.controls c WHERE c.person_id = p.id AND c.type = $2)"#,
+) -> Result<Option<FirstControl>, sqlx::Error> {
+    sqlx::query_as!(
+        FirstControl,
+        r#"SELECT c.segment_id AS segment, (seg.header::json ->> 'at')::timestamptz AS "at!", p.source_id
+           FROM gda.controls c JOIN gda.segments seg ON seg.id = c.segment_id
+           JOIN gda.persons p ON p.id = c.person_id
+           WHERE c.person_id = $1 AND c.type = $2 ORDER BY c.segment_id LIMIT 1"#,
         person_id,
         control_type,
     )
@@ -234,7 +249,7 @@ pub async fn controls(
     .await
 }
 
-/// The last control of a person for a type, and the date of the first as its segment.
+/// The last control of a person for a type.
 pub async fn last_control(
     db: impl PgExecutor<'_>,
     person_id: i64,

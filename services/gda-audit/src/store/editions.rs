@@ -182,6 +182,21 @@ pub fn records<'c>(
     })
 }
 
+/// A record as JSON.
+pub async fn record(
+    db: impl PgExecutor<'_>,
+    source: &str,
+    hash: &Hash,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT record::text AS "record!" FROM gda.records WHERE source = $1 AND hash = $2"#,
+        source,
+        hash.as_slice()
+    )
+    .fetch_optional(db)
+    .await
+}
+
 /// An edition that was stored.
 #[derive(Debug, Clone, Copy)]
 pub struct Inserted {

@@ -19,6 +19,8 @@ pub struct StoredFolder {
     pub source_id: i64,
     /// Raised by each change of its state, its hits to qualify or what was added by hand.
     pub version: i64,
+    /// When it was made.
+    pub opened_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
     /// What was added by hand, as JSON.
@@ -45,7 +47,8 @@ pub async fn of_persons(
         return Ok(folders);
     }
     let rows = sqlx::query!(
-        r#"SELECT person_id, type AS "type: i8", source_id, version, updated_at, manual_information
+        r#"SELECT person_id, type AS "type: i8", source_id, version, opened_at, updated_at,
+                  manual_information
            FROM gda.folders WHERE person_id = ANY($1)"#,
         persons
     )
@@ -58,6 +61,7 @@ pub async fn of_persons(
             StoredFolder {
                 source_id: row.source_id,
                 version: row.version,
+                opened_at: row.opened_at,
                 updated_at: row.updated_at,
                 manual_information: row.manual_information,
                 folder: Folder::default(),
@@ -100,7 +104,7 @@ pub async fn save(
     sqlx::query!(
         "INSERT INTO gda.folders (person_id, type, source_id, state, max_score, version, opened_at, updated_at,
                                   manual_information)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (person_id, type) DO UPDATE
          SET state = excluded.state, max_score = excluded.max_score, version = excluded.version,
              updated_at = excluded.updated_at, manual_information = excluded.manual_information",
@@ -110,6 +114,7 @@ pub async fn save(
         stored.folder.state().as_str(),
         stored.folder.max_score(),
         stored.version,
+        stored.opened_at,
         stored.updated_at,
         stored.manual_information,
     )

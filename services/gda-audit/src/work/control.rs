@@ -227,6 +227,7 @@ pub fn take_over(
     let stored = folders.entry(key).or_insert_with(|| StoredFolder {
         source_id,
         version: 0,
+        opened_at: at,
         updated_at: at,
         manual_information: None,
         folder: Folder::default(),

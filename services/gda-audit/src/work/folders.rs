@@ -109,13 +109,14 @@ async fn locked(db: &mut PgConnection, key: Key) -> Result<Option<StoredFolder>,
     if let Some(folder) = folders::one(db, key).await? {
         return Ok(Some(folder));
     }
-    let Some(source_id) = audit_trail::controlled_in(&mut *db, key.0, key.1.code()).await? else {
+    let Some(first) = audit_trail::first_control(&mut *db, key.0, key.1.code()).await? else {
         return Ok(None);
     };
     Ok(Some(StoredFolder {
-        source_id,
+        source_id: first.source_id,
         version: 0,
-        updated_at: DateTime::default(),
+        opened_at: first.at,
+        updated_at: first.at,
         manual_information: None,
         folder: Folder::default(),
     }))

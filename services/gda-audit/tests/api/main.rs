@@ -8,10 +8,12 @@
     reason = "a test is an outside client, and its helpers fail as it does"
 )]
 
+mod audit_trail;
 mod commands;
 mod imports;
 mod official_source;
 mod openapi;
+mod risk_folders;
 mod screening;
 mod support;
 mod who_gets_in;

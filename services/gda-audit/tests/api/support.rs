@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use common::server::Profile;
 use gda_audit::config::{Config, ListConfig};
 use gda_audit::domain::control::ControlType;
@@ -16,7 +18,7 @@ use testkit::issuer::Issuer;
 use testkit::postgres::{Database, Postgres};
 use tokio::sync::OnceCell;
 
-pub const SCOPES: &str = "screening:read lists:write";
+pub const SCOPES: &str = "screening:read screening:write screening:decide lists:write";
 
 pub struct TestApp {
     pub base: String,
@@ -24,7 +26,10 @@ pub struct TestApp {
     pub issuer: Issuer,
     pub pool: PgPool,
     pub database: Database,
+    /// The file that keeps the heads of the audit trail.
+    pub anchor: PathBuf,
     config: Config,
+    _directory: tempfile::TempDir,
 }
 
 /// A list without official URLs.
@@ -56,6 +61,10 @@ pub async fn app_with(lists: Vec<ListConfig>) -> TestApp {
     let issuer = Issuer::start().await.unwrap();
     let mut config = config(&database);
     config.lists = lists;
+    let directory = tempfile::tempdir().unwrap();
+    let anchor = directory.path().join("heads");
+    config.audit.anchor.url = format!("file://{}", anchor.display()).into();
+    config.audit.signing_key = STANDARD.encode([7; 32]).into();
     config.renewal.poll_ms = 100;
     config.auth.issuers = vec![common::auth::IssuerConfig {
         issuer: issuer.issuer(),
@@ -63,7 +72,16 @@ pub async fn app_with(lists: Vec<ListConfig>) -> TestApp {
     }];
     let pool = PgPool::connect(&database.superuser_url).await.unwrap();
     let base = start(config.clone()).await;
-    TestApp { base, http: testkit::http::client().unwrap(), issuer, pool, database, config }
+    TestApp {
+        base,
+        http: testkit::http::client().unwrap(),
+        issuer,
+        pool,
+        database,
+        anchor,
+        config,
+        _directory: directory,
+    }
 }
 
 async fn start(config: Config) -> String {
@@ -133,6 +151,29 @@ impl TestApp {
         let imported = body(self.upload(source, &files), StatusCode::CREATED).await;
         self.screened_against(source, imported["edition"]["id"].as_str().unwrap()).await;
         imported
+    }
+
+    /// Makes a source and a flow that controls the types against all their lists.
+    pub async fn flow(&self, name: &str, source: &str, control_types: &[&str]) {
+        let sent = |path: &str, body: Value| self.request(Method::POST, path).json(&body).send();
+        let answer = sent("/sources", json!({"name": source})).await.unwrap();
+        assert!(answer.status().is_success());
+        let flow = json!({"name": name, "source": source, "controlTypes": control_types});
+        let answer = sent("/flows", flow).await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
+    /// Controls a person.
+    pub async fn check(&self, flow: &str, person: Value) -> Value {
+        let path = format!("/checkrisk?flowName={flow}");
+        body(self.request(Method::PUT, &path).json(&person), StatusCode::OK).await
+    }
+
+    /// What `GET /pisteaudit` shows.
+    pub async fn trail(&self, source: &str, reference: &str, control_type: &str) -> Value {
+        let query = [("sourceName", source), ("externalRefId", reference), ("controlType", control_type)];
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        self.get(&format!("/pisteaudit?{query}")).await
     }
 
     pub async fn screened_against(&self, source: &str, edition: &str) {
