@@ -51,6 +51,8 @@ async fn gda_audit_does_what_its_openapi_document_says() -> Result<()> {
         ("DATABASE__APP_ROLE", &database.app_role),
         ("AUTH__ISSUERS", &issuers),
         ("LISTS", lists),
+        ("AUDIT__ANCHOR__URL", &format!("file://{}", directory.path().join("heads").display())),
+        ("AUDIT__SIGNING_KEY", "a signing key of the tests, long enough"),
     ]
     .map(|(key, value)| (format!("GARANT__{key}"), value.to_owned()))
     .into();
@@ -58,7 +60,9 @@ async fn gda_audit_does_what_its_openapi_document_says() -> Result<()> {
     let migrated = testkit::process::command(&binary, "migrate", &environment).status()?;
     ensure!(migrated.success(), "migrate ended with {migrated}");
     let replica = Replica::start(&binary, environment, &directory.path().join("service.log")).await?;
-    let token = issuer.token("compliance", "gda-audit", "screening:read lists:write").signed();
+    let token = issuer
+        .token("compliance", "gda-audit", "screening:read screening:write screening:decide lists:write")
+        .signed();
     conforms("gda-audit", &replica.base_url, &token, directory.path()).await
 }
 

@@ -56,7 +56,18 @@ const SERVICES: [Definition; 3] = [
         name: "gda-audit",
         port: 8102,
         management_port: 8202,
-        sections: &["SERVER", "MANAGEMENT", "DATABASE", "TELEMETRY", "AUTH", "LISTS", "RENEWAL"],
+        sections: &[
+            "SERVER",
+            "MANAGEMENT",
+            "DATABASE",
+            "TELEMETRY",
+            "AUTH",
+            "LISTS",
+            "RENEWAL",
+            "AUDIT",
+            "BATCH",
+            "WEBHOOKS",
+        ],
     },
 ];
 

@@ -62,13 +62,27 @@ pub(crate) async fn load(settings: &Settings, database: &Database) -> Result<()>
     Ok(())
 }
 
-/// Empties the lists of `gda-audit`, which the demonstration imports afresh. Their tables are append-only for the
-/// service's own role.
-pub(crate) async fn clear_lists(database: &Database) -> Result<()> {
+/// Makes `gda-audit` as new: the demonstration imports its lists and controls its persons afresh. Most of its tables are
+/// append-only for the service's own role; the chain of its audit trail begins anew, and so do the heads kept of it.
+pub(crate) async fn clear_screening(settings: &Settings, database: &Database) -> Result<()> {
     let mut owner = PgConnection::connect(&database.owner_url).await?;
-    sqlx::raw_sql("TRUNCATE gda.lists, gda.editions, gda.records CASCADE").execute(&mut owner).await?;
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+         WHERE schemaname IN ('gda', 'jobs') AND tablename NOT IN ('_sqlx_migrations', 'chain')",
+    )
+    .fetch_all(&mut owner)
+    .await?;
+    let clear = format!(
+        "TRUNCATE {} RESTART IDENTITY CASCADE;
+         UPDATE gda.chain SET seq = 0, hash = decode(repeat('00', 32), 'hex')",
+        tables.join(", ")
+    );
+    sqlx::raw_sql(AssertSqlSafe(clear)).execute(&mut owner).await?;
     owner.close().await?;
-    Ok(())
+    match std::fs::remove_file(&settings.audit_heads_file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 async fn load_accounts(pool: &PgPool, database: &str) -> Result<()> {

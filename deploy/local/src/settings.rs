@@ -33,6 +33,9 @@ pub(crate) struct Settings {
     pub(crate) key_secret_file: PathBuf,
     /// File of the secret that keys what stands in for hashes and customers.
     pub(crate) pepper_file: PathBuf,
+    audit_key_file: PathBuf,
+    /// Heads of gda-audit's audit trail.
+    pub(crate) audit_heads_file: PathBuf,
     /// Password of the databases' roles.
     pub(crate) database_password: String,
     /// Directory of configuration files and logs.
@@ -60,6 +63,8 @@ impl Settings {
             gda_audit,
             key_secret_file: secret(dev.join("key-secret"))?,
             pepper_file: secret(dev.join("pepper"))?,
+            audit_key_file: secret(dev.join("audit-key"))?,
+            audit_heads_file: dev.join("audit-heads"),
             database_password: fs::read_to_string(dev.join("database-password"))?,
             logs,
         })
@@ -131,6 +136,8 @@ impl Settings {
             ("DATABASE__APP_ROLE", database.app_role.clone()),
             ("AUTH__ISSUERS", self.issuers()),
             ("LISTS", demonstration::gda_audit::configured_lists()),
+            ("AUDIT__ANCHOR__URL", format!("file://{}", self.audit_heads_file.display())),
+            ("AUDIT__SIGNING_KEY_FILE", self.audit_key_file.display().to_string()),
         ])
     }
 

@@ -89,7 +89,7 @@ async fn start_and_stay(running: &mut Running, once: bool) -> Result<()> {
 
     progress.say("sandbox");
     sandbox::load(&settings, &reconciliation_database).await?;
-    sandbox::clear_lists(&gda_audit_database).await?;
+    sandbox::clear_screening(&settings, &gda_audit_database).await?;
 
     running.serve(&progress, &settings, &settings.reconciliation, reconciliation_environment).await?;
     let environment = settings.msepi05_proxy_environment(&caps_url, &redis_url);

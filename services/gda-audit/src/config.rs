@@ -43,7 +43,7 @@ pub struct Config {
 pub struct AuditConfig {
     /// Where the head of the chain is kept.
     pub anchor: AnchorConfig,
-    /// Signs it: 32 random bytes in base64.
+    /// Signs it: a random secret of 32 characters or more.
     pub signing_key: SecretString,
 }
 

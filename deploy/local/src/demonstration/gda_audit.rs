@@ -1,5 +1,6 @@
 //! The sandbox's lists imported, and three made-up names screened against them: two that they hold in another
-//! spelling, and one that they don't.
+//! spelling, and one that they don't. Then a client who is on a list: controlled, decided of by an analyst, and shown in
+//! the audit trail, which verifies.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -13,6 +14,9 @@ use testkit::workspace;
 use super::{Caller, shortened, text};
 
 const PATIENCE: Duration = Duration::from_secs(10);
+
+const SOURCE: &str = "SANDBOX";
+const REFERENCE: &str = "C-0001";
 
 struct List {
     source: &'static str,
@@ -67,7 +71,7 @@ pub(crate) fn configured_lists() -> String {
 }
 
 pub(super) async fn run(caller: &Caller) -> Result<()> {
-    let token = &caller.token(None, Some("screening:read lists:write")).await?;
+    let token = &caller.token(None, Some("screening:read screening:write lists:write")).await?;
     for list in &LISTS {
         let path = format!("/lists/{}/imports", list.source);
         let form = form(list)?;
@@ -105,6 +109,52 @@ pub(super) async fn run(caller: &Caller) -> Result<()> {
         }
     }
     println!("\nAs the lists were made.");
+    audited(caller, token).await
+}
+
+/// The contract's sandbox: its source and its flows.
+async fn flows(caller: &Caller, token: &str) -> Result<()> {
+    let add = |path: &'static str, body: Value| async move {
+        let note = body.to_string();
+        let send = |request: RequestBuilder| request.bearer_auth(token).json(&body);
+        caller.call(Method::POST, path, &note, StatusCode::CREATED, send).await
+    };
+    add("/sources", json!({"name": SOURCE})).await?;
+    let all = &["BLACKLIST", "PEP"];
+    for (name, control_types) in [("gda", &all[..1]), ("ppe", &all[1..]), ("classifications", &all[..])] {
+        add("/flows", json!({"name": name, "source": SOURCE, "controlTypes": control_types})).await?;
+    }
+    Ok(())
+}
+
+async fn audited(caller: &Caller, token: &str) -> Result<()> {
+    flows(caller, token).await?;
+    let person = json!({
+        "externalRef": {"externalRefId": REFERENCE},
+        "identity": {"firstName": "Farazan Quillab", "lastName": "Al-Mustana", "nationality": "Afghan"},
+        "personType": "NATURAL",
+    });
+    let put = |request: RequestBuilder| request.bearer_auth(token).json(&person);
+    let path = "/checkrisk?flowName=gda";
+    let checked = caller.call(Method::PUT, path, &person.to_string(), StatusCode::OK, put).await?;
+    let risk = checked["risks"].get(0).context("no risk was told")?;
+    ensure!(risk["status"] == "POTENTIAL_RISK", "the listed client is no risk");
+
+    let analyst = &caller.token(Some("analyst"), Some("screening:read screening:decide")).await?;
+    let decision = json!({"state": "MATCH", "reason": "same birth date and place", "version": 1});
+    let path = format!("/riskfolders/{}/status", text(risk, "id")?);
+    let decide = |request: RequestBuilder| request.bearer_auth(analyst).json(&decision);
+    caller.call(Method::POST, &path, &decision.to_string(), StatusCode::OK, decide).await?;
+
+    let path = format!("/pisteaudit?externalRefId={REFERENCE}&sourceName={SOURCE}&controlType=BLACKLIST");
+    let get = |request: RequestBuilder| request.bearer_auth(token);
+    let trail = caller.call(Method::GET, &path, "", StatusCode::OK, get).await?;
+    let last = &trail["riskFolder"]["lastStatus"];
+    ensure!(
+        trail["state"] == "MATCH" && last["authorLogin"] == "analyst",
+        "the decision is not in the trail"
+    );
+    println!("\nAs the analyst decided.");
     Ok(())
 }
 

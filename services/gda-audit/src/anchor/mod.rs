@@ -15,7 +15,7 @@ use url::Url;
 
 pub use self::file::FileAnchor;
 use crate::domain::control::hex;
-use crate::domain::person::Hash;
+use crate::domain::person::{Hash, sha256};
 use crate::store::audit::Head;
 
 /// A head with a signature over it.
@@ -65,18 +65,22 @@ pub fn open(url: &SecretString) -> Result<Arc<dyn Anchor>, AnchorError> {
     }
 }
 
-/// `audit.signing_key` is not 32 bytes in base64.
+/// `audit.signing_key` is too short.
 #[derive(Debug, thiserror::Error)]
-#[error("must be 32 random bytes in base64")]
+#[error("must have 32 characters or more")]
 pub struct KeyError;
 
 /// Signs heads.
 pub struct Signer(Ed25519KeyPair);
 
 impl Signer {
-    /// From a seed of 32 bytes in base64.
-    pub fn new(seed: &SecretString) -> Result<Self, KeyError> {
-        let seed = STANDARD.decode(seed.expose_secret().trim()).map_err(|_| KeyError)?;
+    /// With a key that is derived from a random secret.
+    pub fn new(secret: &SecretString) -> Result<Self, KeyError> {
+        let secret = secret.expose_secret().trim();
+        if secret.len() < 32 {
+            return Err(KeyError);
+        }
+        let seed = sha256(format!("garant audit head\0{secret}").as_bytes());
         Ed25519KeyPair::from_seed_unchecked(&seed).map(Self).map_err(|_| KeyError)
     }
 

@@ -84,12 +84,22 @@ fn a_wrong_configuration_is_named_by_its_key() {
         let output = Command::new(env!("CARGO_BIN_EXE_gda-audit"))
             .arg("check-config")
             .env("GARANT__DATABASE__URL", "postgres://gda@127.0.0.1/gda")
+            .env("GARANT__AUDIT__ANCHOR__URL", "file:///var/lib/garant/heads")
+            .env("GARANT__AUDIT__SIGNING_KEY", "a signing key of the tests, long enough")
             .env(name, value)
             .output()
             .unwrap();
         (output.status.success(), String::from_utf8(output.stderr).unwrap())
     };
     assert!(check("GARANT__RENEWAL__POLL_MS", "500").0);
+    for (name, value, key) in [
+        ("GARANT__AUDIT__SIGNING_KEY", "short", "audit.signing_key"),
+        ("GARANT__AUDIT__ANCHOR__URL", "ftp://x", "audit.anchor.url"),
+        ("GARANT__AUDIT__ANCHOR__URL", "", "audit.anchor.url"),
+    ] {
+        let (valid, said) = check(name, value);
+        assert!(!valid && said.contains(key), "{key}: {said}");
+    }
     let list = |rest: &str| format!(r#"[{{source="UN", control_type="BLACKLIST", format="UN_XML"{rest}}}]"#);
     assert!(check("GARANT__LISTS", &list("")).0);
     for (rest, key) in [

@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use common::server::Profile;
 use gda_audit::config::{Config, ListConfig};
 use gda_audit::domain::control::ControlType;
@@ -64,7 +62,7 @@ pub async fn app_with(lists: Vec<ListConfig>) -> TestApp {
     let directory = tempfile::tempdir().unwrap();
     let anchor = directory.path().join("heads");
     config.audit.anchor.url = format!("file://{}", anchor.display()).into();
-    config.audit.signing_key = STANDARD.encode([7; 32]).into();
+    config.audit.signing_key = "a signing key of the tests, long enough".to_owned().into();
     config.renewal.poll_ms = 100;
     config.auth.issuers = vec![common::auth::IssuerConfig {
         issuer: issuer.issuer(),

@@ -13,6 +13,17 @@ async fn every_operation_needs_its_scope() {
         (Method::GET, "/lists", "screening:read", "lists:write"),
         (Method::GET, "/lists/UN/editions/1", "screening:read", "lists:write"),
         (Method::POST, "/lists/UN/imports", "lists:write", "screening:read"),
+        (Method::POST, "/sources", "screening:write", "screening:read"),
+        (Method::POST, "/flows", "screening:write", "screening:read"),
+        (Method::GET, "/flows", "screening:read", "screening:write"),
+        (Method::PUT, "/checkrisk?flowName=x", "screening:write", "screening:read"),
+        (Method::GET, "/pisteaudit", "screening:read", "screening:write"),
+        (Method::GET, "/riskfolders", "screening:read", "screening:decide"),
+        (Method::GET, "/riskfolders/1b", "screening:read", "screening:decide"),
+        (Method::POST, "/riskfolders/1b/status", "screening:decide", "screening:write"),
+        (Method::POST, "/riskfolders/1b/comments", "screening:decide", "screening:write"),
+        (Method::DELETE, "/riskfolders/1b/comments/1-0", "screening:decide", "screening:write"),
+        (Method::PUT, "/riskfolders/1b/manual-information", "screening:decide", "screening:write"),
     ] {
         let request = || app.http.request(method.clone(), format!("{}{path}", app.base));
         let bare = request().send().await.unwrap();
