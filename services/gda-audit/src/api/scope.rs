@@ -6,12 +6,20 @@ use common::auth::Scope;
 #[derive(Debug)]
 pub struct ScreeningRead;
 
+/// `screening:write`: add persons and have them screened.
+#[derive(Debug)]
+pub struct ScreeningWrite;
+
 /// `lists:write`: import editions.
 #[derive(Debug)]
 pub struct ListsWrite;
 
 impl Scope for ScreeningRead {
     const NAME: &'static str = "screening:read";
+}
+
+impl Scope for ScreeningWrite {
+    const NAME: &'static str = "screening:write";
 }
 
 impl Scope for ListsWrite {
