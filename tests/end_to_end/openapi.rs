@@ -51,6 +51,7 @@ async fn gda_audit_does_what_its_openapi_document_says() -> Result<()> {
         ("DATABASE__APP_ROLE", &database.app_role),
         ("AUTH__ISSUERS", &issuers),
         ("LISTS", lists),
+        ("WEBHOOKS__KEY_SECRET", "a secret of the tests, 32 characters or more"),
     ]
     .map(|(key, value)| (format!("GARANT__{key}"), value.to_owned()))
     .into();
@@ -58,7 +59,8 @@ async fn gda_audit_does_what_its_openapi_document_says() -> Result<()> {
     let migrated = testkit::process::command(&binary, "migrate", &environment).status()?;
     ensure!(migrated.success(), "migrate ended with {migrated}");
     let replica = Replica::start(&binary, environment, &directory.path().join("service.log")).await?;
-    let token = issuer.token("compliance", "gda-audit", "screening:read lists:write").signed();
+    let token =
+        issuer.token("compliance", "gda-audit", "screening:read screening:write lists:write").signed();
     conforms("gda-audit", &replica.base_url, &token, directory.path()).await
 }
 

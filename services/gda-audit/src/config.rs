@@ -9,6 +9,7 @@ use common::server::{ManagementConfig, ServerConfig};
 use common::telemetry::TelemetryConfig;
 use serde::Deserialize;
 use url::Url;
+use webhooks::WebhooksConfig;
 
 use crate::domain::control::ControlType;
 use crate::lists::Format;
@@ -31,6 +32,8 @@ pub struct Config {
     pub lists: Vec<ListConfig>,
     /// How lists are renewed.
     pub renewal: RenewalConfig,
+    /// What is sent to subscribers.
+    pub webhooks: WebhooksConfig,
 }
 
 /// `auth.*`
@@ -89,6 +92,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.server.validate()?;
         self.database.validate()?;
+        self.webhooks.validate()?;
         let mut sources = HashSet::new();
         for (n, list) in self.lists.iter().enumerate() {
             let key = |field: &str| format!("lists[{n}].{field}");

@@ -6,6 +6,7 @@ pub mod lists;
 pub mod openapi;
 pub mod scope;
 pub mod screen;
+pub mod webhooks;
 
 use common::error::{Problem, Renderer};
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use utoipa::openapi::{Content, Ref};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{compare, import_list, lists, screen};
+use super::{compare, import_list, lists, screen, webhooks};
 
 const DOCUMENT: &str = "/docs/gda-audit/openapi.json";
 const PAGE: &str = "/docs/gda-audit/index.html";
@@ -21,7 +21,18 @@ const PAGE: &str = "/docs/gda-audit/index.html";
         description = "Screens people and companies against asset-freeze (GDA) and politically-exposed (PPE) lists."
     ),
     modifiers(&Security, &Everywhere),
-    paths(screen::screen, compare::compare, lists::list, lists::show_edition, import_list::import)
+    paths(
+        screen::screen,
+        compare::compare,
+        lists::list,
+        lists::show_edition,
+        import_list::import,
+        webhooks::register,
+        webhooks::list,
+        webhooks::delete,
+        webhooks::deliveries,
+        webhooks::redeliver,
+    )
 )]
 struct Document;
 
@@ -41,7 +52,9 @@ struct Everywhere;
 impl Modify for Everywhere {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         for item in document.paths.paths.values_mut() {
-            for operation in [&mut item.get, &mut item.post].into_iter().filter_map(Option::as_mut) {
+            for operation in
+                [&mut item.get, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut)
+            {
                 let mut add = |status: &str, description: &str| {
                     let content = Content::new(Some(Ref::from_schema_name("ProblemBody")));
                     let response = ResponseBuilder::new()

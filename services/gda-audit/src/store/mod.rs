@@ -12,6 +12,6 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 const APPEND_ONLY: [&str; 4] = ["editions", "records", "edition_records", "changes"];
 
 /// The schemas of the service's database.
-pub fn parts() -> [Part; 1] {
-    [Part { schema: "gda", migrator: &MIGRATOR, append_only: &APPEND_ONLY }]
+pub fn parts() -> [Part; 2] {
+    [Part { schema: "gda", migrator: &MIGRATOR, append_only: &APPEND_ONLY }, webhooks::part()]
 }

@@ -84,6 +84,7 @@ fn a_wrong_configuration_is_named_by_its_key() {
         let output = Command::new(env!("CARGO_BIN_EXE_gda-audit"))
             .arg("check-config")
             .env("GARANT__DATABASE__URL", "postgres://gda@127.0.0.1/gda")
+            .env("GARANT__WEBHOOKS__KEY_SECRET", "a secret of the tests, 32 characters or more")
             .env(name, value)
             .output()
             .unwrap();

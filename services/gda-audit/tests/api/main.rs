@@ -14,4 +14,5 @@ mod official_source;
 mod openapi;
 mod screening;
 mod support;
+mod webhooks;
 mod who_gets_in;

@@ -13,6 +13,11 @@ async fn every_operation_needs_its_scope() {
         (Method::GET, "/lists", "screening:read", "lists:write"),
         (Method::GET, "/lists/UN/editions/1", "screening:read", "lists:write"),
         (Method::POST, "/lists/UN/imports", "lists:write", "screening:read"),
+        (Method::POST, "/webhooks", "screening:write", "screening:read"),
+        (Method::GET, "/webhooks", "screening:write", "screening:read"),
+        (Method::DELETE, "/webhooks/1", "screening:write", "screening:read"),
+        (Method::GET, "/webhooks/1/deliveries", "screening:write", "screening:read"),
+        (Method::POST, "/webhooks/1/deliveries/2/redeliver", "screening:write", "screening:read"),
     ] {
         let request = || app.http.request(method.clone(), format!("{}{path}", app.base));
         let bare = request().send().await.unwrap();
