@@ -72,7 +72,7 @@ sqlx-prepare:
 	fi
 	export PATH="$(TOOLS)/bin:$$PATH" SQLX_OFFLINE=false
 	cargo run --quiet --locked -p testkit --example with-postgres -- bash -euc '
-		for part in crates/identity crates/jobs services/reconciliation services/gda-audit; do
+		for part in crates/identity crates/jobs crates/webhooks services/reconciliation services/gda-audit; do
 			(cd "$$part" && sqlx migrate run)
 		done
 		cargo sqlx prepare --workspace -- --all-targets'

@@ -53,6 +53,7 @@ async fn gda_audit_does_what_its_openapi_document_says() -> Result<()> {
         ("LISTS", lists),
         ("AUDIT__ANCHOR__URL", &format!("file://{}", directory.path().join("heads").display())),
         ("AUDIT__SIGNING_KEY", "a signing key of the tests, long enough"),
+        ("WEBHOOKS__KEY_SECRET", "a secret of the tests, 32 characters or more"),
     ]
     .map(|(key, value)| (format!("GARANT__{key}"), value.to_owned()))
     .into();

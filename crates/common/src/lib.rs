@@ -10,9 +10,10 @@
 //! | [`upload`] | files that clients send, spooled to disk |
 //! | [`auth`] | the resource server: tokens in, [`auth::Caller`] out |
 //! | [`server`] | bootstrap, management port, health, limits, graceful drain |
-//! | [`client`] | outgoing HTTP with budget, retry, breaker and bulkhead |
+//! | [`client`] | outgoing HTTP with budget, retry, breaker and bulkhead; `public` for URLs that a user gave |
 //! | [`db`] | pool, migrations, grants, and what a database failure means to a client |
 //! | [`copy`] | rows for PostgreSQL's binary COPY |
+//! | [`seal`] | encryption of secrets that lie in the database |
 //! | [`redact`] | types whose content never reaches a log |
 //! | [`clock`] | the time, injected |
 
@@ -26,6 +27,7 @@ pub mod db;
 pub mod error;
 pub mod redact;
 pub mod request;
+pub mod seal;
 pub mod server;
 pub mod telemetry;
 pub mod upload;

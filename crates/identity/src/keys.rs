@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use aws_lc_rs::{hkdf, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use common::auth::{Claims, KeySource, Unavailable, VerificationKey, access_token_kid, verified_claims};
 use common::clock::SharedClock;
+use common::seal::{self, SealError, SealingKey};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Serialize;
 use sqlx::PgPool;
 use tokio::sync::Mutex;
@@ -51,24 +51,26 @@ impl From<Unspecified> for KeyError {
     }
 }
 
-/// What is derived from `identity.key_secret` (HKDF-SHA-256).
+impl From<SealError> for KeyError {
+    fn from(_: SealError) -> Self {
+        Self::Crypto
+    }
+}
+
+/// What tells keys derived from `identity.key_secret` from those of other crates.
+const REALM: &str = "garant identity";
+
+/// What is derived from `identity.key_secret`.
 pub(crate) struct DerivedKeys {
-    encryption: RandomizedNonceKey,
+    encryption: SealingKey,
     pseudonyms: hmac::Key,
 }
 
 impl DerivedKeys {
     pub(crate) fn derive(secret: &SecretString) -> Result<Self, KeyError> {
-        let prk =
-            hkdf::Salt::new(hkdf::HKDF_SHA256, b"garant identity").extract(secret.expose_secret().as_bytes());
-        let derive = |purpose: &[u8]| -> Result<[u8; 32], Unspecified> {
-            let mut key = [0; 32];
-            prk.expand(&[purpose], hkdf::HKDF_SHA256)?.fill(&mut key)?;
-            Ok(key)
-        };
         Ok(Self {
-            encryption: RandomizedNonceKey::new(&AES_256_GCM, &derive(b"signing keys")?)?,
-            pseudonyms: hmac::Key::new(hmac::HMAC_SHA256, &derive(b"attempts")?),
+            encryption: SealingKey::derive(secret, REALM, "signing keys")?,
+            pseudonyms: hmac::Key::new(hmac::HMAC_SHA256, &seal::derive_key(secret, REALM, "attempts")?),
         })
     }
 
@@ -79,19 +81,11 @@ impl DerivedKeys {
         bytes
     }
 
-    fn seal(&self, kid: &str, pkcs8: &[u8]) -> Result<Vec<u8>, KeyError> {
-        let mut ciphertext = pkcs8.to_vec();
-        let nonce = self.encryption.seal_in_place_append_tag(Aad::from(kid.as_bytes()), &mut ciphertext)?;
-        Ok([nonce.as_ref().as_slice(), &ciphertext].concat())
-    }
-
     fn open(&self, kid: &str, sealed: &[u8]) -> Result<Vec<u8>, KeyError> {
-        let wrong = || KeyError::WrongSecret(kid.to_owned());
-        let (nonce, ciphertext) = sealed.split_at_checked(NONCE_LEN).ok_or_else(wrong)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce)?;
-        let mut in_out = ciphertext.to_vec();
-        let plain = self.encryption.open_in_place(nonce, Aad::from(kid.as_bytes()), &mut in_out);
-        Ok(plain.map_err(|_| wrong())?.to_vec())
+        self.encryption.open(kid, sealed).map_err(|error| match error {
+            SealError::Wrong => KeyError::WrongSecret(kid.to_owned()),
+            SealError::Crypto => KeyError::Crypto,
+        })
     }
 }
 
@@ -200,7 +194,7 @@ impl Keys {
         let pkcs8 = Ed25519KeyPair::generate_pkcs8(&aws_lc_rs::rand::SystemRandom::new())?;
         let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|_| KeyError::Crypto)?;
         let kid = uuid::Uuid::now_v7().to_string();
-        let private_key = self.derived.seal(&kid, pkcs8.as_ref())?;
+        let private_key = self.derived.encryption.seal(&kid, pkcs8.as_ref())?;
         Ok(StoredKey { kid, public_key: pair.public_key().as_ref().to_vec(), private_key, active_from })
     }
 
@@ -270,13 +264,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sealed_key_opens_only_with_the_same_secret_and_kid() {
+    fn a_key_that_another_secret_sealed_names_the_configuration_key() {
         let keys = DerivedKeys::derive(&"a secret of thirty-two characters".into()).unwrap();
         let others = DerivedKeys::derive(&"another secret of 32 characters..".into()).unwrap();
-        let sealed = keys.seal("k1", b"private").unwrap();
+        let sealed = keys.encryption.seal("k1", b"private").unwrap();
         assert_eq!(keys.open("k1", &sealed).unwrap(), b"private");
-        assert!(matches!(keys.open("k2", &sealed), Err(KeyError::WrongSecret(_))));
         assert!(matches!(others.open("k1", &sealed), Err(KeyError::WrongSecret(_))));
-        assert!(matches!(keys.open("k1", &sealed[..5]), Err(KeyError::WrongSecret(_))));
     }
 }

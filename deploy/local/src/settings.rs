@@ -135,6 +135,7 @@ impl Settings {
             ("DATABASE__OWNER_URL", database.owner_url.clone()),
             ("DATABASE__APP_ROLE", database.app_role.clone()),
             ("AUTH__ISSUERS", self.issuers()),
+            ("WEBHOOKS__KEY_SECRET_FILE", self.key_secret_file.display().to_string()),
             ("LISTS", demonstration::gda_audit::configured_lists()),
             ("AUDIT__ANCHOR__URL", format!("file://{}", self.audit_heads_file.display())),
             ("AUDIT__SIGNING_KEY_FILE", self.audit_key_file.display().to_string()),

@@ -10,6 +10,7 @@ use common::telemetry::TelemetryConfig;
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
+use webhooks::WebhooksConfig;
 
 use crate::anchor::Signer;
 use crate::domain::control::ControlType;
@@ -35,6 +36,8 @@ pub struct Config {
     pub renewal: RenewalConfig,
     /// What proves the audit trail.
     pub audit: AuditConfig,
+    /// What is sent to subscribers.
+    pub webhooks: WebhooksConfig,
 }
 
 /// `audit.*`
@@ -114,6 +117,7 @@ impl Config {
         crate::anchor::open(&self.audit.anchor.url).map_err(|error| wrong("audit.anchor.url", &error.0))?;
         Signer::new(&self.audit.signing_key)
             .map_err(|error| wrong("audit.signing_key", &error.to_string()))?;
+        self.webhooks.validate()?;
         let mut sources = HashSet::new();
         for (n, list) in self.lists.iter().enumerate() {
             let key = |field: &str| format!("lists[{n}].{field}");

@@ -2,7 +2,7 @@
 //!
 //! | room | what is in it |
 //! |---|---|
-//! | [`api`], [`wire`] | the contract's operations, one file each; persons and hits as clients write and read them |
+//! | [`api`], [`wire`], [`ids`] | the contract's operations, one file each; persons, hits and ids as clients write and read them |
 //! | [`anchor`] | where the head of the audit trail is kept, outside the database |
 //! | [`batch`] | `screen` and `compare` on the command line |
 //! | [`domain`] | the rules, pure: records, screening |
@@ -18,6 +18,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod ids;
 pub mod lists;
 pub mod store;
 pub mod wire;
@@ -34,6 +35,7 @@ use common::clock::{SharedClock, SystemClock};
 use common::server::{Health, Server, Service};
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
+use webhooks::{Dispatcher, Webhooks};
 
 use crate::anchor::Signer;
 use crate::catalogue::Holder;
@@ -45,9 +47,13 @@ use crate::work::ledger::Ledger;
 /// The service's name: in tokens' `aud`, in metrics, in paths of its documentation.
 pub const SERVICE: &str = "gda-audit";
 /// Crates whose logs follow the configured level.
-pub const LOG_TARGETS: [&str; 2] = ["common", "gda_audit"];
+pub const LOG_TARGETS: [&str; 3] = ["common", "gda_audit", "webhooks"];
 /// Connections of what runs beside the requests: following and renewing the lists.
 const BACKGROUND_CONNECTIONS: u32 = 4;
+/// Connections of the dispatcher of webhooks: one listens, the others claim and record.
+const WEBHOOK_CONNECTIONS: u32 = 3;
+/// How long webhooks under way may take at the end: as long as one call.
+const WEBHOOKS_GRACE: Duration = Duration::from_secs(11);
 
 /// What handlers share.
 pub struct State {
@@ -92,6 +98,12 @@ fn routes(app: &mut ServiceConfig) {
         .service(resource("/lists").route(get().to(lists::list)))
         .service(resource("/lists/{source}/imports").route(post().to(import_list::import)))
         .service(resource("/lists/{source}/editions/{id}").route(get().to(lists::show_edition)))
+        .service(resource("/webhooks").route(get().to(webhooks::list)).route(post().to(webhooks::register)))
+        .service(resource("/webhooks/{id}").route(delete().to(webhooks::delete)))
+        .service(resource("/webhooks/{id}/deliveries").route(get().to(webhooks::deliveries)))
+        .service(
+            resource("/webhooks/{id}/deliveries/{delivery}/redeliver").route(post().to(webhooks::redeliver)),
+        )
         .configure(openapi::routes);
 }
 
@@ -99,6 +111,7 @@ fn routes(app: &mut ServiceConfig) {
 pub struct Application {
     server: Server,
     background: [JoinHandle<()>; 2],
+    dispatcher: Dispatcher,
 }
 
 impl Application {
@@ -133,6 +146,12 @@ impl Application {
             tokio::spawn(holder.clone().follow(Duration::from_millis(config.renewal.poll_ms))),
             tokio::spawn(fetcher(&own_pool)?.keep_renewing(config.lists.clone())),
         ];
+        let profile = config.server.profile;
+        let webhooks =
+            Webhooks::new(pool.clone(), &config.webhooks, profile, &work::announce::EVENTS, clock.clone())?;
+        let webhooks = web::Data::new(webhooks);
+        let sending_pool = config.database.pool_of(WEBHOOK_CONNECTIONS)?;
+        let dispatcher = Dispatcher::start(sending_pool, &config.webhooks, profile, clock.clone())?;
         let state = web::Data::new(State {
             importer: importer(&pool),
             fetcher: fetcher(&pool)?,
@@ -146,12 +165,12 @@ impl Application {
             renderer: api::RENDERER,
             authenticator,
             routes: move |app: &mut ServiceConfig| {
-                app.app_data(state.clone()).configure(routes);
+                app.app_data(state.clone()).app_data(webhooks.clone()).configure(routes);
             },
         };
         let health = Health::new(config.database.pool_of(1)?);
         let server = Server::bind(&config.server, &config.management, health, registry, service)?;
-        Ok(Self { server, background })
+        Ok(Self { server, background, dispatcher })
     }
 
     /// The public address.
@@ -168,6 +187,7 @@ impl Application {
         );
         self.server.run_until_stopped().await?;
         self.background.iter().for_each(JoinHandle::abort);
+        self.dispatcher.shutdown(WEBHOOKS_GRACE).await;
         Ok(())
     }
 }

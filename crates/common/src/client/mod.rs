@@ -4,6 +4,7 @@
 //! The breaker, the bulkhead and the retry budget are one peer's: make one [`Client`] per peer and clone it.
 
 mod breaker;
+pub mod public;
 mod tls;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -20,6 +20,7 @@ use crate::domain::folder::{self, SYSTEM};
 use crate::domain::person::{AdditionalInformation, PersonDocument, PersonType, PostalAddress, ProofOfId};
 use crate::store::audit_trail::{self, ControlOfTrail, EventOfTrail, Trail};
 use crate::work::control::StatusBody as StoredStatus;
+use crate::work::folders::{StoredComment, StoredDeletion};
 
 /// Why there is no trail.
 #[derive(Debug, thiserror::Error)]
@@ -374,24 +375,6 @@ pub(super) fn statuses(
         });
     }
     Ok(statuses)
-}
-
-/// A comment, as its event keeps it.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct StoredComment {
-    /// What was said.
-    pub text: String,
-    /// By whom.
-    pub author: String,
-}
-
-/// That a comment was deleted, as its event keeps it.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct StoredDeletion {
-    /// The comment's id.
-    pub comment: String,
-    /// By whom.
-    pub author: String,
 }
 
 /// A folder's comments that were not deleted, the newest first.

@@ -10,19 +10,18 @@ use common::error::{Problem, ToProblem};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::audit_trail::{self, CommentBody, ManualInformation, StoredComment, StoredDeletion};
+use super::audit_trail::{self, CommentBody, ManualInformation};
 use super::risk_folders::{self, FolderDetailBody, FolderError};
 use super::scope::ScreeningDecide;
 use super::{ProblemBody, ids};
 use crate::State;
-use crate::domain::audit::{EventKind, EventRow};
 use crate::domain::field::FieldError;
 use crate::domain::folder::{self, DecisionError};
 use crate::domain::person::birth_date;
 use crate::store::audit_trail as trails;
 use crate::store::folders::Key;
-use crate::work::control::{DecidedHit, StatusBody, status_event};
-use crate::work::folders::{Change, ChangeError, Changes};
+use crate::work::control::{DecidedHit, StatusBody};
+use crate::work::folders::{Change, ChangeError, Changes, Done, StoredComment, StoredDeletion};
 use crate::work::ledger::LedgerError;
 
 /// Characters of a reason or a comment at most.
@@ -206,7 +205,7 @@ pub async fn decide(
     }
     let change = Change { key, expected: Some(expected), login: caller.login() };
     changes(&state)
-        .change(&change, |stored| -> Result<EventRow, ChangeFolderError> {
+        .change(&change, |stored| -> Result<Done, ChangeFolderError> {
             let before = stored.folder.clone();
             stored.folder.decide(body.state, named.as_deref()).map_err(|error| match error {
                 DecisionError::NothingToQualify => ChangeFolderError::NothingToQualify,
@@ -230,7 +229,7 @@ pub async fn decide(
                 reason: body.reason.clone(),
                 decided: decided.collect(),
             };
-            Ok(status_event(key, &status)?)
+            Ok(Done::Decided(status))
         })
         .await?;
     Ok(risk_folders::shown(&state.pool, key).await?)
@@ -260,17 +259,14 @@ pub async fn comment(
     let NewCommentBody { text: said } = body::json(&request, payload).await?;
     text("text", &said)?;
     let (key, author) = (key(&id)?, caller.login().to_owned());
-    let stored = StoredComment { text: said.clone(), author: author.clone() };
-    let event = event(key, EventKind::Comment, serde_json::to_string(&stored)?);
+    let said_by = StoredComment { text: said.clone(), author: author.clone() };
     let change = Change { key, expected: None, login: caller.login() };
-    let changed =
-        changes(&state).change(&change, |_| -> Result<EventRow, ChangeFolderError> { Ok(event) }).await?;
+    let changes = changes(&state);
+    let commented =
+        changes.change(&change, |_| -> Result<Done, ChangeFolderError> { Ok(Done::Commented(said_by)) });
+    let changed = commented.await?;
     let id = ids::row(changed.segment, 0);
     Ok(HttpResponse::Created().json(CommentBody { id, text: said, timestamp: changed.at, author }))
-}
-
-fn event((person_id, control_type): Key, kind: EventKind, body: String) -> EventRow {
-    EventRow { person_id, control_type, kind, body }
 }
 
 /// Deletes a comment: it is shown no more; that it was there, and who deleted it, stays in the audit trail.
@@ -295,10 +291,12 @@ pub async fn delete_comment(
     if !audit_trail::comments(&events)?.iter().any(|known| known.id == comment) {
         return Err(ChangeFolderError::NoSuchComment);
     }
-    let stored = StoredDeletion { comment, author: caller.login().to_owned() };
-    let event = event(key, EventKind::CommentDeleted, serde_json::to_string(&stored)?);
+    let deletion = StoredDeletion { comment, author: caller.login().to_owned() };
     let change = Change { key, expected: None, login: caller.login() };
-    changes(&state).change(&change, |_| -> Result<EventRow, ChangeFolderError> { Ok(event) }).await?;
+    let changes = changes(&state);
+    changes
+        .change(&change, |_| -> Result<Done, ChangeFolderError> { Ok(Done::CommentDeleted(deletion)) })
+        .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -340,9 +338,9 @@ pub async fn put_manual_information(
         serde_json::to_string(&StoredManualInformation { information: &body, author: caller.login() })?;
     let change = Change { key, expected: Some(expected), login: caller.login() };
     let changes = changes(&state);
-    let changed = changes.change(&change, |folder| -> Result<EventRow, ChangeFolderError> {
+    let changed = changes.change(&change, |folder| -> Result<Done, ChangeFolderError> {
         folder.manual_information = Some(json);
-        Ok(event(key, EventKind::ManualInformation, stored))
+        Ok(Done::Added(stored))
     });
     match changed.await {
         Ok(_) => Ok(risk_folders::shown(&state.pool, key).await?),

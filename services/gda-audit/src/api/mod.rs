@@ -11,8 +11,7 @@ pub mod openapi;
 pub mod risk_folders;
 pub mod scope;
 pub mod screen;
-
-mod ids;
+pub mod webhooks;
 
 use common::error::{Problem, Renderer, ToProblem};
 use serde_json::{Value, json};
@@ -20,6 +19,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::field::FieldError;
+use crate::ids;
 use crate::work::ledger::LedgerError;
 
 /// Errors of this contract: `application/problem+json` (RFC 9457) with `code` and, when one is at fault, `field`.

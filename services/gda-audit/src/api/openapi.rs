@@ -11,6 +11,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
     audit_trail, change_folder, check_risk, compare, flows, import_list, lists, risk_folders, screen,
+    webhooks,
 };
 
 const DOCUMENT: &str = "/docs/gda-audit/openapi.json";
@@ -40,6 +41,11 @@ const PAGE: &str = "/docs/gda-audit/index.html";
         change_folder::comment,
         change_folder::delete_comment,
         change_folder::put_manual_information,
+        webhooks::register,
+        webhooks::list,
+        webhooks::delete,
+        webhooks::deliveries,
+        webhooks::redeliver,
     )
 )]
 struct Document;

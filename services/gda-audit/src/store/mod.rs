@@ -26,8 +26,9 @@ const APPEND_ONLY: [&str; 8] = [
 ];
 
 /// The schemas of the service's database.
-pub fn parts() -> [Part; 2] {
+pub fn parts() -> [Part; 3] {
     [
+        webhooks::part(),
         Part { schema: "jobs", migrator: &jobs::MIGRATOR, append_only: &[] },
         Part { schema: "gda", migrator: &MIGRATOR, append_only: &APPEND_ONLY },
     ]

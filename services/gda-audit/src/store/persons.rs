@@ -4,7 +4,7 @@ use common::copy::Rows;
 use sqlx::{PgConnection, PgExecutor};
 
 use crate::domain::control::ControlType;
-use crate::domain::person::Hash;
+use crate::domain::person::{ExternalRef, Hash};
 
 /// A person's row.
 #[derive(Debug, Clone)]
@@ -213,4 +213,15 @@ pub async fn by_id(db: impl PgExecutor<'_>, id: i64) -> Result<Option<KnownPerso
 pub async fn lock_one(db: &mut PgConnection, id: i64) -> Result<bool, sqlx::Error> {
     let row = sqlx::query_scalar!("SELECT id FROM gda.persons WHERE id = $1 FOR UPDATE", id);
     Ok(row.fetch_optional(db).await?.is_some())
+}
+
+/// A person's name in its source.
+pub async fn external_ref(db: impl PgExecutor<'_>, id: i64) -> Result<ExternalRef, sqlx::Error> {
+    let row = sqlx::query!(
+        "SELECT s.name, p.reference FROM gda.persons p JOIN gda.sources s ON s.id = p.source_id WHERE p.id = $1",
+        id
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(ExternalRef { source_key: Some(row.name), external_ref_id: row.reference })
 }

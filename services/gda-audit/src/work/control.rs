@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
+use super::announce::{self, NewStatus};
 use super::ledger::{Ledger, LedgerError, Segment};
 use crate::catalogue::{Catalogue, Findings};
 use crate::domain::audit::{
@@ -13,7 +14,7 @@ use crate::domain::audit::{
 };
 use crate::domain::flow::Flow;
 use crate::domain::folder::{Folder, SYSTEM, State};
-use crate::domain::person::{Hash, PersonDocument, sha256};
+use crate::domain::person::{ExternalRef, Hash, PersonDocument, sha256};
 use crate::domain::screening::{Screener, Subject};
 use crate::store::audit::{self as audit_store, Head};
 use crate::store::folders::{self, Key, StoredFolder};
@@ -160,7 +161,7 @@ pub async fn record(
 
     let known: Vec<i64> = stored.iter().filter(|person| !person.is_new).map(|person| person.id).collect();
     let mut folders = folders::of_persons(db, &known).await?;
-    let (mut controls, mut events) = (Vec::new(), Vec::new());
+    let (mut controls, mut events, mut news) = (Vec::new(), Vec::new(), Vec::new());
     for (person, screened) in stored.iter().zip(screened) {
         for (control_type, findings) in flow.control_types.iter().zip(&screened.findings) {
             let key = (person.id, *control_type);
@@ -176,7 +177,14 @@ pub async fn record(
             );
             if let Some(change) = change {
                 folders::save(db, key, &change.folder).await?;
-                events.extend(change.status.map(|status| status_event(key, &status)).transpose()?);
+                if let Some(status) = change.status {
+                    events.push(status_event(key, &status)?);
+                    let person = ExternalRef {
+                        source_key: Some(flow.source.clone()),
+                        external_ref_id: screened.reference.clone(),
+                    };
+                    news.push((key, person, status));
+                }
             }
             controls.push(ControlRow {
                 person_id: person.id,
@@ -188,6 +196,9 @@ pub async fn record(
             });
         }
     }
+    let news: Vec<NewStatus<'_>> =
+        news.iter().map(|(key, person, status)| NewStatus { key: *key, person, status }).collect();
+    announce::statuses(db, &news, recording.at).await?;
     let header = recording.header();
     let segment = Segment { id: segment, header: &header, controls: &controls, events: &events };
     let head = ledger.append(db, &segment).await?;

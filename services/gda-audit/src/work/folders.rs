@@ -2,11 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use common::clock::SharedClock;
+use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 
+use super::announce::{self, CommentChange, NewStatus};
+use super::control::StatusBody;
 use super::ledger::{Ledger, LedgerError, Segment};
-use crate::domain::audit::{EventRow, Header, Kind, Trigger, TriggerKind};
+use crate::domain::audit::{EventKind, EventRow, Header, Kind, Trigger, TriggerKind};
 use crate::domain::folder::Folder;
+use crate::ids;
 use crate::store::audit;
 use crate::store::audit_trail;
 use crate::store::folders::{self, Key, StoredFolder};
@@ -55,6 +59,76 @@ pub struct Changes<'a> {
     pub clock: &'a SharedClock,
 }
 
+/// What was done to a folder.
+pub enum Done {
+    /// It was decided of.
+    Decided(StatusBody),
+    /// Something was said.
+    Commented(StoredComment),
+    /// What was said was taken back.
+    CommentDeleted(StoredDeletion),
+    /// Something was added by hand: JSON of it and of who did.
+    Added(String),
+}
+
+/// A comment, as its event keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StoredComment {
+    /// What was said.
+    pub text: String,
+    /// By whom.
+    pub author: String,
+}
+
+/// That a comment was deleted, as its event keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StoredDeletion {
+    /// The comment's id.
+    pub comment: String,
+    /// By whom.
+    pub author: String,
+}
+
+impl Done {
+    fn event(&self) -> Result<(EventKind, String), serde_json::Error> {
+        Ok(match self {
+            Self::Decided(status) => (EventKind::Status, serde_json::to_string(status)?),
+            Self::Commented(comment) => (EventKind::Comment, serde_json::to_string(comment)?),
+            Self::CommentDeleted(deletion) => (EventKind::CommentDeleted, serde_json::to_string(deletion)?),
+            Self::Added(information) => (EventKind::ManualInformation, information.clone()),
+        })
+    }
+
+    async fn tell(
+        &self,
+        db: &mut PgConnection,
+        change: &Change<'_>,
+        segment: i64,
+        at: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
+        if matches!(self, Self::Added(_)) {
+            return Ok(());
+        }
+        let (key, login) = (change.key, change.login);
+        let person = persons::external_ref(&mut *db, key.0).await?;
+        match self {
+            Self::Decided(status) => {
+                announce::statuses(db, &[NewStatus { key, person: &person, status }], at).await
+            }
+            Self::Commented(_) => {
+                let comment_id = &ids::row(segment, 0);
+                let change = CommentChange { comment_id, change: "ADDED", login };
+                announce::comment(db, key, &person, &change, at).await
+            }
+            Self::CommentDeleted(deletion) => {
+                let change = CommentChange { comment_id: &deletion.comment, change: "DELETED", login };
+                announce::comment(db, key, &person, &change, at).await
+            }
+            Self::Added(_) => Ok(()),
+        }
+    }
+}
+
 /// A folder after a change.
 pub struct Changed {
     /// As it stands now.
@@ -66,21 +140,21 @@ pub struct Changed {
 }
 
 impl Changes<'_> {
-    /// Changes a folder, raises its version and appends the event to the audit trail, all or nothing.
+    /// Changes a folder, raises its version, appends the event to the audit trail and tells subscribers, all or nothing.
     ///
     /// # Errors
     /// [`ChangeError`]; nothing has changed.
     pub async fn change<E>(
         &self,
         change: &Change<'_>,
-        apply: impl FnOnce(&mut StoredFolder) -> Result<EventRow, E>,
+        apply: impl FnOnce(&mut StoredFolder) -> Result<Done, E>,
     ) -> Result<Changed, ChangeError<E>> {
         let mut tx = self.pool.begin().await?;
         let mut folder = locked(&mut tx, change.key).await?.ok_or(ChangeError::NotFound)?;
         if change.expected.is_some_and(|expected| expected != folder.version) {
             return Err(ChangeError::Stale(folder.version));
         }
-        let event = apply(&mut folder).map_err(ChangeError::Refused)?;
+        let done = apply(&mut folder).map_err(ChangeError::Refused)?;
         let at = self.clock.now();
         folder.version += 1;
         folder.updated_at = at;
@@ -93,6 +167,10 @@ impl Changes<'_> {
             edition: None,
         };
         let segment = audit::reserve_segment(&mut tx).await?;
+        let (person_id, control_type) = change.key;
+        let (kind, body) = done.event().map_err(LedgerError::from)?;
+        let event = EventRow { person_id, control_type, kind, body };
+        done.tell(&mut tx, change, segment, at).await?;
         let appended = Segment { id: segment, header: &header, controls: &[], events: &[event] };
         let head = self.ledger.append(&mut tx, &appended).await?;
         tx.commit().await?;

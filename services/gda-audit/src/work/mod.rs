@@ -1,5 +1,6 @@
 //! What a request, the schedule or a job does with lists, persons and store.
 
+pub mod announce;
 pub mod control;
 pub mod fetch;
 pub mod folders;

@@ -86,6 +86,7 @@ fn a_wrong_configuration_is_named_by_its_key() {
             .env("GARANT__DATABASE__URL", "postgres://gda@127.0.0.1/gda")
             .env("GARANT__AUDIT__ANCHOR__URL", "file:///var/lib/garant/heads")
             .env("GARANT__AUDIT__SIGNING_KEY", "a signing key of the tests, long enough")
+            .env("GARANT__WEBHOOKS__KEY_SECRET", "a secret of the tests, 32 characters or more")
             .env(name, value)
             .output()
             .unwrap();

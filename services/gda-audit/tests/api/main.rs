@@ -16,4 +16,5 @@ mod openapi;
 mod risk_folders;
 mod screening;
 mod support;
+mod webhooks;
 mod who_gets_in;

@@ -106,6 +106,8 @@ fn config(database: &Database) -> Config {
     config.server.profile = Profile::Local;
     config.server.workers = 1;
     config.management.listen = ([127, 0, 0, 1], 0).into();
+    config.webhooks.key_secret = "a secret of the tests, 32 characters or more".to_owned().into();
+    config.webhooks.poll_ms = 100;
     config.database.url = database.app_url.clone().into();
     config.database.owner_url = Some(database.owner_url.clone().into());
     config.database.app_role = Some(database.app_role.clone());

@@ -24,6 +24,11 @@ async fn every_operation_needs_its_scope() {
         (Method::POST, "/riskfolders/1b/comments", "screening:decide", "screening:write"),
         (Method::DELETE, "/riskfolders/1b/comments/1-0", "screening:decide", "screening:write"),
         (Method::PUT, "/riskfolders/1b/manual-information", "screening:decide", "screening:write"),
+        (Method::POST, "/webhooks", "screening:write", "screening:read"),
+        (Method::GET, "/webhooks", "screening:write", "screening:read"),
+        (Method::DELETE, "/webhooks/1", "screening:write", "screening:read"),
+        (Method::GET, "/webhooks/1/deliveries", "screening:write", "screening:read"),
+        (Method::POST, "/webhooks/1/deliveries/2/redeliver", "screening:write", "screening:read"),
     ] {
         let request = || app.http.request(method.clone(), format!("{}{path}", app.base));
         let bare = request().send().await.unwrap();

@@ -3,7 +3,7 @@
 use crate::domain::control::ControlType;
 
 /// A risk folder's: the person and the control type.
-pub(super) fn folder(person_id: i64, control_type: ControlType) -> String {
+pub fn folder(person_id: i64, control_type: ControlType) -> String {
     let letter = match control_type {
         ControlType::Blacklist => 'b',
         ControlType::Pep => 'p',
@@ -12,7 +12,7 @@ pub(super) fn folder(person_id: i64, control_type: ControlType) -> String {
 }
 
 /// The folder that an id names.
-pub(super) fn parse_folder(id: &str) -> Option<(i64, ControlType)> {
+pub fn parse_folder(id: &str) -> Option<(i64, ControlType)> {
     let control_type = match id.chars().last()? {
         'b' => ControlType::Blacklist,
         'p' => ControlType::Pep,
@@ -22,18 +22,18 @@ pub(super) fn parse_folder(id: &str) -> Option<(i64, ControlType)> {
 }
 
 /// A row's of the audit trail: its segment and its position there.
-pub(super) fn row(segment: i64, position: i32) -> String {
+pub fn row(segment: i64, position: i32) -> String {
     format!("{segment}-{position}")
 }
 
 /// The row that an id names.
-pub(super) fn parse_row(id: &str) -> Option<(i64, i32)> {
+pub fn parse_row(id: &str) -> Option<(i64, i32)> {
     let (segment, position) = id.split_once('-')?;
     Some((number(segment)?, i32::try_from(number(position)?).ok()?))
 }
 
 /// A number in its one spelling.
-pub(super) fn number(text: &str) -> Option<i64> {
+pub fn number(text: &str) -> Option<i64> {
     let number: i64 = text.parse().ok()?;
     (number.to_string() == text && number >= 0).then_some(number)
 }
