@@ -8,6 +8,7 @@
 //! | [`lists`] | readers of official lists, one file per format |
 //! | [`catalogue`] | the editions in force, indexed |
 //! | [`work`] | importing and fetching editions |
+//! | [`metrics`] | what it counts of its work |
 //! | [`store`] | all SQL |
 
 pub mod api;
@@ -17,6 +18,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod lists;
+pub mod metrics;
 pub mod store;
 pub mod wire;
 pub mod work;
@@ -95,6 +97,7 @@ impl Application {
         let own_pool = config.database.pool_of(BACKGROUND_CONNECTIONS)?;
         let holder = Arc::new(Holder::new(own_pool.clone(), &config));
         holder.refresh().await.context("the lists in force cannot be loaded")?;
+        metrics::observe_editions(&holder, clock.clone());
         let importer =
             |pool: &PgPool| Importer { pool: pool.clone(), clock: clock.clone(), holder: holder.clone() };
         let fetcher = |pool: &PgPool| Fetcher::new(importer(pool), &config.renewal);

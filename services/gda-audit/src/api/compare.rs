@@ -1,5 +1,7 @@
 //! `POST /compare`: how alike two persons are and why.
 
+use std::time::Instant;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::auth::Caller;
 use common::body::{self, BodyError};
@@ -7,6 +9,7 @@ use common::error::{Problem, ToProblem};
 
 use super::ProblemBody;
 use super::scope::ScreeningRead;
+use crate::metrics;
 use crate::wire::{ComparisonBody, FieldError, PairBody};
 
 /// Why nothing was compared.
@@ -51,6 +54,8 @@ pub async fn compare(
     payload: web::Payload,
 ) -> Result<HttpResponse, CompareError> {
     let pair: PairBody = body::json(&request, payload).await?;
+    let started = Instant::now();
     let comparison = pair.compare().map_err(|(side, error)| CompareError::Person(side, error))?;
+    metrics::screened("compare", comparison.r#match, started.elapsed());
     Ok(HttpResponse::Ok().json(comparison))
 }

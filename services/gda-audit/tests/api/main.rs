@@ -12,6 +12,7 @@ mod commands;
 mod imports;
 mod official_source;
 mod openapi;
+mod privacy;
 mod screening;
 mod support;
 mod who_gets_in;
