@@ -90,8 +90,10 @@ async fn source(behaviour: &'static [Sends]) -> String {
         while let Ok((mut connection, _)) = listener.accept().await {
             last = behaviour.next().unwrap_or(last);
             tokio::spawn(async move {
-                let (list, mut request) = (sandbox("un.xml"), [0; 4096]);
-                connection.read(&mut request).await?;
+                let (list, mut request) = (sandbox("un.xml"), Vec::new());
+                while !request.ends_with(b"\r\n\r\n") {
+                    request.push(connection.read_u8().await?);
+                }
                 let head =
                     format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", list.len());
                 connection.write_all(head.as_bytes()).await?;
