@@ -1,6 +1,8 @@
 # make run [ARGS=--once]     build, start the local stack, one real request to each service, stay until Ctrl-C
 # make test                  everything that must hold before a change is merged
-# make bench [ARGS="--seconds 5 --soak-minutes 1"]   the benchmarks, in release builds: tests/bench
+# make bench                 the benchmarks, in release builds: tests/bench. One of them, by its name:
+#   [ARGS="msepi05-proxy --seconds 5 --soak-minutes 1"] or [ARGS=screening], which needs GARANT_TEST_DATA
+# make quality [ARGS="--misses Hangul"]   how well the screening finds, by class of variation; needs GARANT_TEST_DATA
 # make sample-data ROWS=200000 [OUT=sample-data] [SEED=1] [FORMAT=csv|xlsx|json]
 # make fmt                   format the code
 # make sqlx-prepare          renew the metadata of the checked queries after a change of SQL or schema
@@ -8,7 +10,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: run test bench sample-data fmt sqlx-prepare deny
+.PHONY: run test bench quality sample-data fmt sqlx-prepare deny
 
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 TOOLS := $(CURDIR)/.dev/tools
@@ -49,10 +51,20 @@ test:
 	fi
 	echo "make test: all passed."
 
+# What the open tools that the screening is held against are compiled with; without it they are left out.
+PEERS := g++ pkg-config libicu-dev python3-dev
+
 bench:
 	@deploy/local/prerequisites redis-server
+	deploy/local/prerequisites $(PEERS) || true
 	cargo build --release --locked -p garant-bench -p msepi05-proxy -p caps-sandbox
-	exec "$(dir $(BIN))release/garant-bench" msepi05-proxy $(ARGS)
+	exec "$(dir $(BIN))release/garant-bench" $(ARGS)
+
+quality:
+	@deploy/local/prerequisites
+	deploy/local/prerequisites $(PEERS) || true
+	cargo build --release --locked -p garant-bench
+	exec "$(dir $(BIN))release/garant-bench" quality $(or $(ARGS),--held-out)
 
 deny:
 	@if [ "$$("$(TOOLS)/bin/cargo-deny" --version 2>/dev/null)" != "cargo-deny 0.20.2" ]; then

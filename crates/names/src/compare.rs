@@ -6,7 +6,8 @@
 
 use smallvec::SmallVec;
 
-use crate::similarity::similarity;
+use crate::romanised;
+use crate::similarity::{is_romanised_alike, similarity};
 use crate::sound;
 use crate::token::{Tag, Token};
 use crate::{Name, NameKind};
@@ -301,7 +302,9 @@ fn joined_edges(
     for (range, run) in runs(split) {
         let length: usize = run.iter().map(|token| token.text.len()).sum();
         let may_be = |(j, word): &(usize, &&Token)| {
-            word.text.len().abs_diff(length) <= 3 && may_begin_alike(run[0], word) && may_join(range, *j)
+            word.text.len().abs_diff(length) <= 3
+                && (may_begin_alike(run[0], word) || !word.romanised.is_empty())
+                && may_join(range, *j)
         };
         let mut words = whole.iter().enumerate().filter(may_be).peekable();
         let Some(joined) = words.peek().and_then(|_| joined(run)) else { continue };
@@ -335,7 +338,8 @@ pub fn joined(run: &[&Token]) -> Option<Joined> {
     }
     let folded = sound::fold(&text);
     let skeleton = sound::skeleton(&folded);
-    Some(Joined { text, folded, skeleton, bare: run.iter().any(|token| token.unvocalised) })
+    let romanised = romanised::joined(run.iter().map(|token| &token.romanised));
+    Some(Joined { text, folded, skeleton, romanised, bare: run.iter().any(|token| token.unvocalised) })
 }
 
 /// Two neighbours as one word.
@@ -344,14 +348,23 @@ pub struct Joined {
     text: String,
     folded: String,
     skeleton: String,
+    romanised: romanised::Keys,
     bare: bool,
 }
 
 impl Joined {
-    /// What a word must have in common with it: the skeleton, or where that is short the whole text.
-    #[must_use]
-    pub fn key(&self) -> &str {
+    /// What a word must have one of in common with it: the skeleton, or where that is short the whole text; and what
+    /// romanisations of one name have in common.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        [self.key()].into_iter().chain(self.romanised())
+    }
+
+    pub(crate) fn key(&self) -> &str {
         if self.is_exact() { &self.text } else { &self.skeleton }
+    }
+
+    pub(crate) fn romanised(&self) -> impl Iterator<Item = &str> {
+        self.romanised.iter().map(|key| &**key)
     }
 
     /// Short words of the same consonants are too many to sound alike by more than chance.
@@ -362,10 +375,13 @@ impl Joined {
 
 const MIN_JOINED_SKELETON: usize = 3;
 
-/// What neighbours must have in common with a word to be joined to it: [`Joined::key`] of them. `None` for a word
+/// What neighbours must have one of in common with a word to be joined to it: [`Joined::keys`] of them. None for a word
 /// that no neighbours make.
-#[must_use]
-pub fn joined_key(word: &Token) -> Option<&str> {
+pub fn joined_keys(word: &Token) -> impl Iterator<Item = &str> {
+    joined_key(word).into_iter().chain(word.romanised.iter().map(|key| &**key))
+}
+
+fn joined_key(word: &Token) -> Option<&str> {
     let may_be = matches!(word.tag, Tag::Name | Tag::Common) && word.text.len() >= MIN_JOINED;
     let key = if word.skeleton.len() < MIN_JOINED_SKELETON { &word.text } else { &word.skeleton };
     may_be.then_some(&**key)
@@ -374,6 +390,9 @@ pub fn joined_key(word: &Token) -> Option<&str> {
 /// Whether a word is these neighbours as one.
 #[must_use]
 pub fn is_joined(joined: &Joined, word: &Token) -> bool {
+    if !joined.romanised.is_empty() && !word.romanised.is_empty() {
+        return is_romanised_alike(&joined.romanised, &word.romanised);
+    }
     joined_key(word) == Some(joined.key())
         && joined.skeleton == *word.skeleton
         && (joined.text == *word.text

@@ -6,6 +6,7 @@
 mod compare;
 mod lexicon;
 mod readings;
+mod romanised;
 mod script;
 mod similarity;
 mod sound;
@@ -13,7 +14,7 @@ mod token;
 mod vocabulary;
 
 pub use compare::{
-    Joined, NameRef, NameScore, Pair, compare, compare_knowing, is_joined, is_lenient, joined, joined_key,
+    Joined, NameRef, NameScore, Pair, compare, compare_knowing, is_joined, is_lenient, joined, joined_keys,
     runs, total_weight, upper_bound, upper_bound_by_shared,
 };
 pub use readings::readings;
@@ -59,7 +60,7 @@ impl Name {
     ///
     /// When the text has no letter and no digit, or is too long to be a name.
     pub fn parse(text: &str, kind: NameKind) -> Result<Self, NameError> {
-        token::parse(text, kind)
+        token::parse(text, text, kind)
     }
 
     /// Reads one of a text's [`readings()`]: identical only with a reading of the same text.
@@ -68,8 +69,7 @@ impl Name {
     ///
     /// As [`Name::parse`].
     pub fn parse_reading(reading: &str, text: &str, kind: NameKind) -> Result<Self, NameError> {
-        let name = token::parse(reading, kind)?;
-        Ok(Self { fingerprint: token::fingerprint(text), ..name })
+        token::parse(reading, text, kind)
     }
 
     /// Its tokens, in the text's order.

@@ -1,6 +1,7 @@
 //! How alike two tokens are: the one definition that the comparison uses and that the vocabulary's search covers.
 
 use crate::lexicon::{Form, Known};
+use crate::romanised::Keys;
 use crate::sound;
 use crate::token::{Tag, Token};
 
@@ -21,6 +22,7 @@ const INITIAL: f32 = 0.82;
 const WITHOUT_VOWELS: f32 = 0.9;
 const WOMANS_FORM: f32 = 0.9;
 const STEM: f32 = 0.87;
+const ROMANISED: f32 = 0.92;
 
 /// How alike two tokens are, `FLOOR`–1, or 0.
 pub(crate) fn similarity(a: &Token, b: &Token) -> f32 {
@@ -47,6 +49,9 @@ fn is_word(token: &Token) -> bool {
 }
 
 fn words(a: &Token, b: &Token) -> f32 {
+    if is_romanised_alike(&a.romanised, &b.romanised) {
+        return whole_words(a, b).max(ROMANISED);
+    }
     let similarity = whole_words(a, b);
     if similarity > 0.0 {
         return similarity;
@@ -57,6 +62,11 @@ fn words(a: &Token, b: &Token) -> f32 {
         _ => 0.0,
     };
     if similarity >= FLOOR { similarity } else { 0.0 }
+}
+
+/// Whether two words may be romanisations of one Chinese or Korean name.
+pub(crate) fn is_romanised_alike(one: &Keys, other: &Keys) -> bool {
+    one.iter().any(|key| other.contains(key))
 }
 
 /// `Abd al-Karim` is called Karim, too.
@@ -82,6 +92,10 @@ fn whole_words(a: &Token, b: &Token) -> f32 {
     if let (Some(one), Some(other)) = (a.known, b.known) {
         // Two names that exist are not misspellings of one another.
         return class_similarity(one, other).max(if is_womans_form(a, b) { WOMANS_FORM } else { 0.0 });
+    }
+    // Nor are the few syllables of China and Korea.
+    if !a.romanised.is_empty() && !b.romanised.is_empty() {
+        return 0.0;
     }
     let letters = (a.text.len(), b.text.len());
     let has_digit = |token: &Token| token.text.bytes().any(|byte| byte.is_ascii_digit());

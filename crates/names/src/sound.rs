@@ -90,7 +90,8 @@ fn sound_at(word: &[u8], at: usize) -> (&'static [u8], usize) {
         (b'w', ..) => (b"v", 1),
         // Slavic and German j after a vowel or at the end is the i of other languages.
         (b'j', b' ', ..) if is_vowel(before) || before == b'y' => (b"i", 1),
-        (b'j', next, ..) if is_vowel(before) && !is_vowel(next) => (b"i", 1),
+        // But after ou it is French.
+        (b'j', next, ..) if is_vowel(before) && !is_vowel(next) && !word[..at].ends_with(b"ou") => (b"i", 1),
         (b'o', b'u', b'a' | b'e' | b'i' | b'y', _) => (b"v", 2),
         (b'o', b'u', ..) | (b'o', b'o', ..) => (b"u", 2),
         (b'e', b'e', ..) => (b"i", 2),

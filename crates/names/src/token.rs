@@ -1,6 +1,7 @@
 //! A name's tokens: words with what they are and how much they weigh.
 
 use crate::lexicon::{self, Known, Role};
+use crate::romanised;
 use crate::script::{self, Word};
 use crate::sound;
 use crate::{Name, NameError, NameKind};
@@ -33,6 +34,8 @@ pub struct Token {
     pub(crate) folded: Box<str>,
     pub(crate) skeleton: Box<str>,
     pub(crate) unvocalised: bool,
+    /// What it has in common with other romanisations of the same Chinese or Korean name.
+    pub(crate) romanised: romanised::Keys,
     /// `text` without vowels but the first letter.
     pub(crate) consonants: Box<str>,
     pub(crate) known: Option<&'static Known>,
@@ -63,6 +66,7 @@ impl Token {
             folded: folded.into(),
             skeleton: skeleton.into(),
             unvocalised: false,
+            romanised: romanised::Keys::new(),
             consonants: sound::consonants(text).into(),
             stem: None,
             known: match tag {
@@ -103,10 +107,12 @@ impl Token {
         &self.text
     }
 
-    /// Whether its script writes no short vowels, so that the text lacks them.
+    /// How its text came about, which its likeness to others depends on: whether its script writes no short vowels, and
+    /// which romanisations it may be.
     #[must_use]
-    pub fn is_unvocalised(&self) -> bool {
-        self.unvocalised
+    pub fn provenance(&self) -> u8 {
+        let romanised = self.romanised.iter().map(|key| if key.starts_with('c') { 2 } else { 4 });
+        u8::from(self.unvocalised) + romanised.sum::<u8>()
     }
 
     /// What it is.
@@ -122,8 +128,8 @@ impl Token {
     }
 }
 
-/// Reads a name's tokens.
-pub(crate) fn parse(text: &str, kind: NameKind) -> Result<Name, NameError> {
+/// Reads a name's tokens; `whole` is the text that it is a reading of.
+pub(crate) fn parse(text: &str, whole: &str, kind: NameKind) -> Result<Name, NameError> {
     if text.len() > 4 * MAX_CHARACTERS || text.chars().count() > MAX_CHARACTERS {
         return Err(NameError::TooLong);
     }
@@ -138,14 +144,23 @@ pub(crate) fn parse(text: &str, kind: NameKind) -> Result<Name, NameError> {
     if words.is_empty() {
         return Err(NameError::Empty);
     }
-    let fingerprint = fingerprint(text);
+    let fingerprint = fingerprint(whole);
     split_initials(&mut words, kind);
     join_dotted_forms(&mut words, kind);
     join_compounds(&mut words);
     words.truncate(MAX_TOKENS);
     let mut tokens: Vec<Token> = Vec::with_capacity(words.len());
+    let may_be_romanised = is_person(kind) && !script::has_own_letters(whole);
+    let romanised = if may_be_romanised { romanised::keys(&words) } else { Vec::new() };
     for at in 0..words.len() {
-        tokens.push(tag(&words, at, kind));
+        // What the syllables of a Chinese or Korean name look like elsewhere (`bin`, `do`, `ing`) they are not.
+        tokens.push(match romanised.get(at).filter(|keys| !keys.is_empty()) {
+            Some(keys) if words[at].text.len() > 1 => {
+                Token { romanised: keys.clone(), ..Token::name(&words[at], kind) }
+            }
+            Some(keys) => Token { romanised: keys.clone(), ..tag(&words, at, kind) },
+            None => tag(&words, at, kind),
+        });
     }
     halve_patronymics(&mut tokens);
     // Nothing but titles, particles or company words: then these are the name.
@@ -162,6 +177,11 @@ pub(crate) fn parse(text: &str, kind: NameKind) -> Result<Name, NameError> {
     Ok(Name { tokens, kind, fingerprint })
 }
 
+/// Bears a person's name, as far as it is said.
+fn is_person(kind: NameKind) -> bool {
+    matches!(kind, NameKind::Person | NameKind::Unknown)
+}
+
 /// A father's or grandfather's name inside a name (`bin Muhammad` before the last name) is often left out.
 fn halve_patronymics(tokens: &mut [Token]) {
     for at in 1..tokens.len().saturating_sub(1) {
@@ -176,7 +196,7 @@ fn halve_patronymics(tokens: &mut [Token]) {
 }
 
 /// Tells two texts apart that differ in more than case and spaces (FNV-1a).
-pub(crate) fn fingerprint(text: &str) -> u64 {
+fn fingerprint(text: &str) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for character in text.chars().filter(|character| !character.is_whitespace()).flat_map(char::to_lowercase)
     {

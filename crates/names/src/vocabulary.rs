@@ -3,7 +3,8 @@
 //! The search loses nothing: `similarity` is above zero only for tokens that share one of the keys below, and each
 //! key is looked up. Equal text shares the text; a class of names its number; equal sound and unequal vowels the
 //! skeleton; left-out vowels the consonants; up to two edits a string that both reach by as many deletions; a
-//! truncation and an initial the prefix; a compound of `abd` the skeleton or the class of what follows.
+//! truncation and an initial the prefix; a compound of `abd` the skeleton or the class of what follows; romanisations of
+//! one Chinese or Korean name their key.
 
 use rustc_hash::FxHashMap;
 
@@ -20,6 +21,7 @@ pub struct Vocabulary {
     by_skeleton: Keys,
     by_consonants: Keys,
     by_deletion: Keys,
+    by_romanised: Keys,
     by_class: FxHashMap<u16, Vec<u32>>,
     /// The tokens that begin with the same three letters, a range.
     by_beginning: FxHashMap<[u8; MIN_PREFIX], (u32, u32)>,
@@ -37,7 +39,7 @@ impl VocabularyBuilder {
     pub fn number(&mut self, token: &Token) -> u32 {
         let next = self.tokens.len() as u32;
         // The same letters may weigh differently by what bears the name, or lack vowels by their script.
-        let variant = token.weight.to_bits() ^ u32::from(token.unvocalised);
+        let variant = token.weight.to_bits() ^ u32::from(token.provenance());
         let key = (token.text.clone(), token.tag, variant);
         *self.numbers.entry(key).or_insert_with(|| {
             self.tokens.push(token.clone());
@@ -79,6 +81,7 @@ impl VocabularyBuilder {
             by_deletion: keys(|token, each| {
                 token.parts().take(1).for_each(|word| for_each_deletion(&word.text, &mut *each))
             }),
+            by_romanised: keys(|token, each| token.romanised.iter().for_each(|key| each(hash(key)))),
             by_class,
             by_beginning,
             tokens,
@@ -118,6 +121,9 @@ impl Vocabulary {
                 self.by_consonants.visit(hash(&token.text), &mut add);
             }
             Tag::Name | Tag::Common | Tag::Legal => {
+                for key in &token.romanised {
+                    self.by_romanised.visit(hash(key), &mut add);
+                }
                 for part in token.parts() {
                     self.by_skeleton.visit(hash(&part.skeleton), &mut add);
                     for (class, _) in part.known.iter().flat_map(|known| &known.classes) {
@@ -153,12 +159,14 @@ impl Vocabulary {
     #[must_use]
     pub fn joined_as(&self, joined: &Joined) -> Vec<u32> {
         let mut words = Vec::new();
-        let keys = if joined.is_exact() { &self.by_text } else { &self.by_skeleton };
-        keys.visit(hash(joined.key()), &mut |number| {
+        let mut add = |number| {
             if self.token(number).is_some_and(|token| is_joined(joined, token)) {
                 words.push(number);
             }
-        });
+        };
+        let keys = if joined.is_exact() { &self.by_text } else { &self.by_skeleton };
+        keys.visit(hash(joined.key()), &mut add);
+        joined.romanised().for_each(|key| self.by_romanised.visit(hash(key), &mut add));
         words
     }
 

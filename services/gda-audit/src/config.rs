@@ -82,6 +82,9 @@ pub struct ListConfig {
     /// How often it is fetched from there, in seconds; never by itself where absent.
     #[serde(default)]
     pub every_s: Option<u32>,
+    /// Whether an edition of `OFAC_CSV` may lack some of its four files.
+    #[serde(default)]
+    pub may_be_partial: bool,
     /// The share of its entries, 0 to 1, that a new edition may lose.
     #[serde(default = "max_shrink_share")]
     pub max_shrink_share: f64,
@@ -136,6 +139,9 @@ impl Config {
             }
             if list.urls.len() > 1 && list.format != Format::OfacCsv {
                 return Err(wrong(&key("urls"), "only OFAC_CSV has more than one file"));
+            }
+            if list.format == Format::OfacCsv && !list.may_be_partial && ![0, 4].contains(&list.urls.len()) {
+                return Err(wrong(&key("urls"), "OFAC_CSV has four files, unless may_be_partial is set"));
             }
             if list.every_s.is_some_and(|every| every == 0 || list.urls.is_empty()) {
                 return Err(wrong(&key("every_s"), "must be at least 1, and needs urls"));

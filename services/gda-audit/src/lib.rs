@@ -9,6 +9,7 @@
 //! | [`lists`] | readers of official lists, one file per format |
 //! | [`catalogue`] | the editions in force, indexed |
 //! | [`work`] | importing and fetching editions |
+//! | [`metrics`] | what it counts of its work |
 //! | [`store`] | all SQL |
 
 pub mod anchor;
@@ -20,6 +21,7 @@ pub mod config;
 pub mod domain;
 pub mod ids;
 pub mod lists;
+pub mod metrics;
 pub mod store;
 pub mod wire;
 pub mod work;
@@ -132,6 +134,7 @@ impl Application {
         let own_pool = config.database.pool_of(BACKGROUND_CONNECTIONS)?;
         let holder = Arc::new(Holder::new(own_pool.clone(), &config));
         holder.refresh().await.context("the lists in force cannot be loaded")?;
+        metrics::observe_editions(&holder, clock.clone());
         let anchor = anchor::open(&config.audit.anchor.url)?;
         let signer = Signer::new(&config.audit.signing_key)?;
         let ledger = Arc::new(Ledger::new(anchor, signer, clock.clone()));

@@ -1,4 +1,5 @@
-//! `garant-bench`: what `make bench` runs. Each table has its baseline in the same run, on the same machine.
+//! `garant-bench`: what `make bench` and `make quality` run. Each table has its baseline in the same run, on the same
+//! machine.
 #![allow(clippy::disallowed_methods, reason = "a benchmark is an outside client")]
 
 mod echo;
@@ -6,16 +7,17 @@ mod load;
 mod machine;
 mod msepi05_proxy;
 mod process;
+mod screening;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(about = "Benchmarks of Garant's services")]
+#[command(about = "Benchmarks of Garant's services; without a command all that measure speed")]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
@@ -23,21 +25,35 @@ enum Command {
     /// The directory facade: CPU per request, latency at a fixed rate, memory.
     Msepi05Proxy {
         /// Seconds of each measurement.
-        #[arg(long, default_value_t = 10)]
+        #[arg(long, default_value_t = SECONDS)]
         seconds: u64,
         /// Minutes of the measurement of memory; 0 leaves it out.
-        #[arg(long, default_value_t = 10)]
+        #[arg(long, default_value_t = SOAK_MINUTES)]
         soak_minutes: u64,
     },
+    /// The screening's index on real lists, beside open tools from PyPI: screenings/s, latency, memory.
+    Screening {
+        /// Leave out the open tools.
+        #[arg(long)]
+        without_peers: bool,
+    },
+    /// How well the screening finds, by class of variation.
+    Quality(screening::quality::Options),
     /// The baseline: a route that only echoes, behind the middleware that every service has.
     #[command(hide = true)]
     Serve,
 }
 
+const SECONDS: u64 = 10;
+const SOAK_MINUTES: u64 = 10;
+
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Msepi05Proxy { seconds, soak_minutes } => msepi05_proxy::run(seconds, soak_minutes),
-        Command::Serve => echo::serve(),
+        Some(Command::Msepi05Proxy { seconds, soak_minutes }) => msepi05_proxy::run(seconds, soak_minutes),
+        Some(Command::Screening { without_peers }) => screening::speed::run(without_peers),
+        Some(Command::Quality(options)) => screening::quality::run(&options),
+        Some(Command::Serve) => echo::serve(),
+        None => every(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -46,4 +62,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Every measurement of speed.
+fn every() -> anyhow::Result<()> {
+    msepi05_proxy::run(SECONDS, SOAK_MINUTES)?;
+    if screening::are_at_hand() {
+        return screening::speed::run(false);
+    }
+    println!(
+        "\nLeft out: screening. GARANT_TEST_DATA names no directory with real editions of lists in `lists/`."
+    );
+    Ok(())
 }

@@ -45,8 +45,17 @@ pub(crate) enum Role {
     Number(&'static str),
 }
 
+/// Where a family name is from that says how the given name beside it is romanised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Chinese,
+    Korean,
+}
+
 struct Lexicon {
     names: FxHashMap<&'static str, Known>,
+    /// The first class of: given names of China and Korea, Chinese, Korean and other family names.
+    starts: [u16; 4],
     legal_forms: FxHashMap<&'static str, Known>,
     arabic: FxHashMap<String, &'static str>,
     roles: FxHashMap<&'static str, SmallVec<[Role; 2]>>,
@@ -60,6 +69,21 @@ static LEXICON: LazyLock<Lexicon> = LazyLock::new(Lexicon::read);
 /// What is known of a name, if anything.
 pub(crate) fn known(word: &str) -> Option<&'static Known> {
     LEXICON.names.get(word)
+}
+
+/// Whether a word is a family name of a country.
+pub(crate) fn is_family_of(word: &str, origin: Origin) -> bool {
+    let [_, chinese, korean, other] = LEXICON.starts;
+    let classes = match origin {
+        Origin::Chinese => chinese..korean,
+        Origin::Korean => korean..other,
+    };
+    known(word).is_some_and(|known| known.classes.iter().any(|(class, _)| classes.contains(class)))
+}
+
+/// Whether a word is a given name of other countries than China and Korea.
+pub(crate) fn is_given_elsewhere(word: &str) -> bool {
+    known(word).is_some_and(|known| known.classes.iter().any(|(class, _)| *class < LEXICON.starts[0]))
 }
 
 /// The class of a legal form.
@@ -103,6 +127,7 @@ impl Lexicon {
     fn read() -> Self {
         let mut lexicon = Self {
             names: FxHashMap::default(),
+            starts: [0; 4],
             legal_forms: FxHashMap::default(),
             arabic: FxHashMap::default(),
             roles: FxHashMap::default(),
@@ -110,13 +135,23 @@ impl Lexicon {
             han_compounds: Vec::new(),
             han_words: Vec::new(),
         };
-        let names = lines(include_str!("given.txt")).chain(lines(include_str!("family.txt")));
-        for (class, line) in names.enumerate() {
-            lexicon.add_class(class as u16, line);
+        let mut classes = 0..;
+        let tables = [
+            include_str!("given.txt"),
+            include_str!("given_syllables.txt"),
+            include_str!("family_chinese.txt"),
+            include_str!("family_korean.txt"),
+            include_str!("family.txt"),
+        ];
+        for (number, table) in tables.into_iter().enumerate() {
+            if let Some(start) = number.checked_sub(1).and_then(|number| lexicon.starts.get_mut(number)) {
+                *start = classes.start;
+            }
+            for (line, class) in lines(table).zip(&mut classes) {
+                lexicon.add_class(class, line);
+            }
         }
-        // The classes of legal forms go on after those of names.
-        let names = lexicon.names.values().flat_map(|known| &known.classes).map(|(class, _)| *class).max();
-        for (class, line) in (names.unwrap_or_default() + 1..).zip(lines(include_str!("words.txt"))) {
+        for (line, class) in lines(include_str!("words.txt")).zip(classes) {
             lexicon.add_roles(line, class);
         }
         for line in lines(include_str!("han.txt")) {

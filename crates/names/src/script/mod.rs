@@ -11,6 +11,7 @@ mod greek;
 mod han;
 mod hangul;
 mod hebrew;
+mod slavic;
 
 pub(crate) use arabic::plain as arabic_plain;
 use unicode_normalization::UnicodeNormalization;
@@ -64,6 +65,16 @@ fn is_greek(character: char) -> bool {
     script_of(character) == Script::Greek
 }
 
+/// Whether a text is in a script of which its words are transliterated letter by letter: no romanisation of Chinese or
+/// Korean.
+pub(crate) fn has_own_letters(text: &str) -> bool {
+    !text.is_ascii()
+        && text.chars().any(|character| {
+            let own = [Script::Cyrillic, Script::Greek, Script::Arabic, Script::Hebrew];
+            own.contains(&script_of(character)) && !is_dropped(character)
+        })
+}
+
 /// Format characters, variation selectors and the marks that scripts with letters of their own put over or under
 /// them (accents, Arabic and Hebrew vowel points): they carry no difference between names.
 fn is_dropped(character: char) -> bool {
@@ -81,10 +92,10 @@ fn is_apostrophe(character: char) -> bool {
 }
 
 /// The text as another reader of its script would write it, where that differs: Greek that spells a foreign name,
-/// Korean as the North writes it, Arabic letters that stand for more than one sound.
+/// Korean as the North writes it, Arabic letters that stand for more than one sound, Slavic names in German letters.
 pub(crate) fn other_readings(text: &str) -> Vec<String> {
     if text.is_ascii() {
-        return Vec::new();
+        return slavic::from_german(text).into_iter().collect();
     }
     let composed: String = text.nfkc().filter(|character| !is_dropped(*character)).collect();
     let has = |script| composed.chars().any(|character| script_of(character) == script);

@@ -1,5 +1,7 @@
 //! `POST /compare`: how alike two persons are and why.
 
+use std::time::Instant;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::auth::Caller;
 use common::body::{self, BodyError};
@@ -8,6 +10,7 @@ use common::error::{Problem, ToProblem};
 use super::ProblemBody;
 use super::scope::ScreeningRead;
 use crate::domain::field::FieldError;
+use crate::metrics;
 use crate::wire::{ComparisonBody, PairBody};
 
 /// Why nothing was compared.
@@ -52,6 +55,8 @@ pub async fn compare(
     payload: web::Payload,
 ) -> Result<HttpResponse, CompareError> {
     let pair: PairBody = body::json(&request, payload).await?;
+    let started = Instant::now();
     let comparison = pair.compare().map_err(|(side, error)| CompareError::Person(side, error))?;
+    metrics::screened("compare", comparison.r#match, started.elapsed());
     Ok(HttpResponse::Ok().json(comparison))
 }

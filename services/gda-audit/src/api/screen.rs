@@ -1,6 +1,7 @@
 //! `POST /screen`: up to 1,000 persons against the lists in force, without keeping anything.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -18,6 +19,7 @@ use crate::catalogue::{Catalogue, InForce};
 use crate::domain::control::ControlType;
 use crate::domain::field::FieldError;
 use crate::domain::screening::{DEFAULT_THRESHOLD, Hit, Screener, Subject};
+use crate::metrics;
 use crate::wire::{AppliedScoreBody, PersonBody, applied_scores};
 
 const PERSONS: usize = 1_000;
@@ -221,7 +223,11 @@ fn found(
             applied_scores: applied_scores(hit.comparison.applied_scores),
         })
     };
-    let screened =
-        |subject: &Subject| screener.screen(subject, threshold).into_iter().filter_map(told).collect();
+    let screened = |subject: &Subject| {
+        let started = Instant::now();
+        let hits: Vec<HitBody> = screener.screen(subject, threshold).into_iter().filter_map(told).collect();
+        metrics::screened("screen", !hits.is_empty(), started.elapsed());
+        hits
+    };
     subjects.iter().map(screened).collect()
 }

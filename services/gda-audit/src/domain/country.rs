@@ -40,14 +40,26 @@ pub fn code_of(name: &str) -> Option<&'static str> {
     CODES.get(&fold(name)).copied()
 }
 
-/// A code as lists write it (`ru`, `RU`, `suhh`, `us-ca`) as ISO 3166-1 alpha-2.
+/// A code as lists write it (`ru`, `RU`, `suhh`, `us-ca`) as ISO 3166-1 alpha-2; a withdrawn one (ISO 3166-3) of a state
+/// that was renamed or joined another is that state's of today.
 pub fn code_of_code(code: &str) -> Option<&'static str> {
     let code = code.trim();
     let code = match code.to_ascii_lowercase().as_str() {
         "suhh" => "SU".to_owned(),
         "yucs" | "csxx" => "YU".to_owned(),
         "cshh" => "CS".to_owned(),
-        "ddde" => "DE".to_owned(),
+        "dd" | "ddde" => "DE".to_owned(),
+        "bu" | "bumm" => "MM".to_owned(),
+        "dy" | "dybj" => "BJ".to_owned(),
+        "fx" | "fxfr" => "FR".to_owned(),
+        "hv" | "hvbf" => "BF".to_owned(),
+        "nh" | "nhvu" => "VU".to_owned(),
+        "rh" | "rhzw" => "ZW".to_owned(),
+        "tp" | "tptl" => "TL".to_owned(),
+        "vd" | "vdvn" => "VN".to_owned(),
+        "yd" | "ydye" => "YE".to_owned(),
+        "zr" | "zrcd" => "CD".to_owned(),
+        "anhh" => "AN".to_owned(),
         "uk" => "GB".to_owned(),
         lower => lower.split('-').next().unwrap_or_default().to_ascii_uppercase(),
     };
@@ -59,7 +71,8 @@ pub fn successors(code: &str) -> &'static [&'static str] {
     match code {
         "SU" => &["AM", "AZ", "BY", "EE", "GE", "KG", "KZ", "LT", "LV", "MD", "RU", "TJ", "TM", "UA", "UZ"],
         "YU" => &["BA", "HR", "ME", "MK", "RS", "SI", "XK"],
-        "CS" => &["CZ", "SK"],
+        // Czechoslovakia's until 1993, Serbia and Montenegro's from 2003 to 2006.
+        "CS" => &["CZ", "SK", "RS", "ME"],
         "AN" => &["BQ", "CW", "SX"],
         _ => &[],
     }
@@ -125,5 +138,19 @@ mod tests {
         assert_eq!(code_of_code("us-ca"), Some("US"));
         assert_eq!(code_of_code("suhh"), Some("SU"));
         assert_eq!(code_of_code("00"), None);
+    }
+
+    #[test]
+    fn withdrawn_codes_lead_to_countries_of_today() {
+        for code in ["SU", "YU", "CS", "AN"] {
+            let successors = successors(code);
+            assert!(successors.len() > 1 && successors.iter().all(|code| KNOWN.contains(code)), "{code}");
+        }
+        for (withdrawn, code) in
+            [("DD", "DE"), ("ZR", "CD"), ("BU", "MM"), ("TP", "TL"), ("YD", "YE"), ("CSXX", "YU")]
+        {
+            assert_eq!(code_of_code(withdrawn), Some(code), "{withdrawn}");
+        }
+        assert!(successors("DE").is_empty());
     }
 }

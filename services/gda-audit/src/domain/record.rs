@@ -109,7 +109,7 @@ pub struct BirthDate {
     pub until_year: Option<i16>,
     /// 1–12.
     pub month: Option<u8>,
-    /// 1–31.
+    /// 1–31; only of a known month.
     pub day: Option<u8>,
     /// Whether the list says that it is approximate.
     pub circa: bool,

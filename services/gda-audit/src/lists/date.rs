@@ -6,9 +6,10 @@ use crate::domain::record::BirthDate;
 const YEARS: std::ops::RangeInclusive<i16> = 1600..=2100;
 
 /// A date of its parts, each as a list writes it: absent, empty and zero mean unknown. `None` where there is no
-/// year or a part cannot be.
+/// year or a part cannot be. A day whose month is unknown is none of any month: the year is what is known.
 pub(super) fn of_parts(year: &str, month: &str, day: &str) -> Option<BirthDate> {
-    Some(BirthDate { year: Some(year_of(year)?), month: part(month, 12)?, day: part(day, 31)?, ..NOTHING })
+    let (year, month, day) = (year_of(year)?, part(month, 12)?, part(day, 31)?);
+    Some(BirthDate { year: Some(year), month, day: month.and(day), ..NOTHING })
 }
 
 /// The birth dates in a text; empty where it is none that we can read.
@@ -138,8 +139,7 @@ mod tests {
             ("00/09/1962", &["1962-9"]),
             ("00/00/1936", &["1936"]),
             ("dd/mm/1960", &["1960"]),
-            // The list knows the day and not the month.
-            ("10/00/1983", &["1983-10"]),
+            ("10/00/1983", &["1983"]),
             ("circa 1951", &["c.1951"]),
             ("circa 09 Jan 1951", &["c.1951-1-9"]),
             ("circa 1962-1964", &["c.1962..1964"]),

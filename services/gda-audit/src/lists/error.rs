@@ -54,6 +54,9 @@ pub enum Fault {
     /// The file ends before its end.
     #[error("the file is cut: {0}")]
     Cut(String),
+    /// An edition of several files lacks some of them.
+    #[error("the edition lacks {0}")]
+    Incomplete(String),
     /// Another format than the one it was read as.
     #[error("this is not {0}")]
     WrongFormat(&'static str),

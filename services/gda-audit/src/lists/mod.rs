@@ -98,6 +98,22 @@ pub fn read(
     Ok(intake.facts)
 }
 
+/// Whether an edition has all files of its format, which [`read`] does not ask for: of OFAC's CSV it reads the main file
+/// alone, too.
+///
+/// # Errors
+/// [`Fault::Incomplete`], with what is missing.
+pub fn require_all_files<'a>(
+    format: Format,
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> Result<(), ListError> {
+    let missing = if format == Format::OfacCsv { ofac_csv::missing(names) } else { Vec::new() };
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(ListError::new(format.as_str(), Position::Whole, Fault::Incomplete(missing.join(", "))))
+}
+
 fn read_one(
     format: Format,
     input: input::Input<'_>,

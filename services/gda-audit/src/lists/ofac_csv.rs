@@ -55,11 +55,24 @@ pub(super) fn read(files: &mut [NamedFile<'_>], intake: &mut Intake<'_>) -> Resu
     [aliases.orphan(), addresses.orphan(), comments.orphan()].into_iter().flatten().try_for_each(Err)
 }
 
+#[derive(Clone, Copy, PartialEq)]
 enum Part {
     Main,
     Aliases,
     Addresses,
     Comments,
+}
+
+/// Which of the four files are missing.
+pub(super) fn missing<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<&'static str> {
+    let is_missing = |wanted: &(Part, &str)| !names.clone().any(|name| part(name) == wanted.0);
+    let parts = [
+        (Part::Main, "the main file"),
+        (Part::Aliases, "the aliases (alt)"),
+        (Part::Addresses, "the addresses (add)"),
+        (Part::Comments, "the comments (comments)"),
+    ];
+    parts.into_iter().filter(is_missing).map(|(_, name)| name).collect()
 }
 
 fn part(name: &str) -> Part {

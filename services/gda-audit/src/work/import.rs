@@ -108,6 +108,9 @@ impl Importer {
         by: &str,
     ) -> Result<Imported, ImportError> {
         let format = list.format;
+        if !list.may_be_partial {
+            lists::require_all_files(format, files.iter().map(|file| file.name.as_str()))?;
+        }
         let read = tokio::task::spawn_blocking(move || read(format, files));
         let ReadEdition { records, facts, sha256 } = read.await.map_err(std::io::Error::other)??;
 

@@ -63,6 +63,22 @@ fn persons_are_screened_in_the_inputs_order_and_a_wrong_line_stops_nothing() {
 }
 
 #[test]
+fn a_lone_surrogate_is_told_and_stops_nothing() {
+    let un = concat!(env!("CARGO_MANIFEST_DIR"), "/sandbox/un.xml");
+    let (ok, output) = run(
+        &["screen", "--list", un],
+        "{\"id\":\"a\",\"name\":\"Farazan \\ud800 Quillab\"}\n{\"id\":\"b\",\"name\":\"Farazan Quillab\"}\n",
+    );
+    assert!(ok, "{output}");
+    let answers = lines(&output);
+    assert!(answers[0]["error"].as_str().unwrap().contains("hex escape"), "{}", answers[0]);
+    assert_eq!((&answers[0]["hits"], &answers[1]["id"]), (&json!([]), &json!("b")));
+    assert!(!answers[1]["hits"].as_array().unwrap().is_empty());
+    let (ok, output) = run(&["compare"], r#"{"query":{"name":"\udfff"},"target":{"name":"x"}}"#);
+    assert!(ok && lines(&output)[0]["error"].is_string(), "{output}");
+}
+
+#[test]
 fn pairs_are_compared_in_the_inputs_order() {
     let input = [
         json!({"query": {"name": "Acme Trading LLC", "type": "LEGAL"}, "target": {"name": "ACME Trading", "type": "LEGAL"}}),

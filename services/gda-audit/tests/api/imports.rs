@@ -39,6 +39,22 @@ async fn ofacs_four_files_are_one_edition() {
 }
 
 #[tokio::test]
+async fn an_edition_that_lacks_a_file_is_refused_unless_the_list_allows_it() {
+    let main = ("sdn.csv", sandbox("ofac/sdn.csv"));
+    let aliases = ("alt.csv", sandbox("ofac/alt.csv"));
+    let app = app().await;
+    let refused = app.upload("OFAC", &[main.clone(), aliases]);
+    let refused = body(refused, StatusCode::UNPROCESSABLE_ENTITY).await;
+    assert_eq!(refused["code"], "list_unreadable");
+    assert_eq!(refused["detail"], "OFAC_CSV: the edition lacks the addresses (add), the comments (comments)");
+    assert_eq!(app.get("/lists").await[1]["lastAttempt"]["outcome"], "REFUSED");
+
+    let partial = gda_audit::config::ListConfig { may_be_partial: true, ..list("OFAC", Format::OfacCsv) };
+    let app = app_with(vec![partial]).await;
+    body(app.upload("OFAC", &[main]), StatusCode::CREATED).await;
+}
+
+#[tokio::test]
 async fn a_new_edition_tells_what_it_changed_and_the_old_one_is_kept() {
     let app = app_with(vec![list("UN", Format::UnXml)]).await;
     let first = app.import("UN", &["un.xml"]).await;

@@ -13,6 +13,7 @@ mod commands;
 mod imports;
 mod official_source;
 mod openapi;
+mod privacy;
 mod risk_folders;
 mod screening;
 mod support;

@@ -7,7 +7,10 @@ use reqwest::{Method, StatusCode};
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::support::{TestApp, app_with, body, list, sandbox};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::support::{TestApp, app_configured, app_with, body, list, sandbox};
 
 async fn app_of(source: &MockServer, every_s: Option<u32>) -> TestApp {
     let mut list = list("UN", Format::UnXml);
@@ -65,6 +68,66 @@ async fn that_fails_or_cuts_leaves_the_edition_in_force() {
         let list = app.get("/lists").await[0].clone();
         assert_eq!(list["edition"]["id"], imported["edition"]["id"]);
         assert_eq!(list["lastAttempt"]["outcome"], outcome);
+    }
+}
+
+/// What a source does after the head of its answer, one request after the other; the last one for ever.
+#[derive(Clone, Copy)]
+enum Sends {
+    All,
+    /// A byte at a time.
+    Drips,
+    /// Half, and then it closes the connection.
+    Half,
+}
+
+async fn source(behaviour: &'static [Sends]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/consolidated.xml", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut behaviour = behaviour.iter().copied();
+        let mut last = Sends::All;
+        while let Ok((mut connection, _)) = listener.accept().await {
+            last = behaviour.next().unwrap_or(last);
+            tokio::spawn(async move {
+                let (list, mut request) = (sandbox("un.xml"), Vec::new());
+                while !request.ends_with(b"\r\n\r\n") {
+                    request.push(connection.read_u8().await?);
+                }
+                let head =
+                    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", list.len());
+                connection.write_all(head.as_bytes()).await?;
+                match last {
+                    Sends::All => connection.write_all(&list).await?,
+                    Sends::Half => connection.write_all(&list[..list.len() / 2]).await?,
+                    Sends::Drips => {
+                        for byte in list {
+                            connection.write_all(&[byte]).await?;
+                            tokio::time::sleep(Duration::from_millis(50)).await;
+                        }
+                    }
+                }
+                connection.shutdown().await
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn that_drips_or_breaks_off_is_unreachable() {
+    for behaviour in [&[Sends::All, Sends::Drips], &[Sends::All, Sends::Half]] {
+        let mut list = list("UN", Format::UnXml);
+        list.urls = vec![source(behaviour).await.parse().unwrap()];
+        let app = app_configured(vec![list], |config| config.renewal.fetch_timeout_s = 1).await;
+        let renew = || app.request(Method::POST, "/lists/UN/imports");
+        let imported = body(renew(), StatusCode::CREATED).await;
+        let started = Instant::now();
+        assert_eq!(body(renew(), StatusCode::BAD_GATEWAY).await["code"], "source_unreachable");
+        assert!(started.elapsed() < Duration::from_secs(5), "two attempts of a second");
+        let list = app.get("/lists").await[0].clone();
+        assert_eq!(list["lastAttempt"]["outcome"], "UNREACHABLE");
+        assert_eq!(list["edition"]["id"], imported["edition"]["id"], "the edition in force stays");
     }
 }
 

@@ -39,6 +39,7 @@ pub fn list(source: &str, format: Format) -> ListConfig {
         format,
         urls: Vec::new(),
         every_s: None,
+        may_be_partial: false,
         max_shrink_share: 0.2,
     }
 }
@@ -53,6 +54,10 @@ pub async fn app() -> TestApp {
 }
 
 pub async fn app_with(lists: Vec<ListConfig>) -> TestApp {
+    app_configured(lists, |_| ()).await
+}
+
+pub async fn app_configured(lists: Vec<ListConfig>, change: impl FnOnce(&mut Config)) -> TestApp {
     let postgres = Postgres::shared().await.unwrap();
     let template = template(postgres).await;
     let database = postgres.database_from_template("gda_audit", template).await.unwrap();
@@ -68,6 +73,7 @@ pub async fn app_with(lists: Vec<ListConfig>) -> TestApp {
         issuer: issuer.issuer(),
         jwks_url: issuer.jwks_url().parse().unwrap(),
     }];
+    change(&mut config);
     let pool = PgPool::connect(&database.superuser_url).await.unwrap();
     let base = start(config.clone()).await;
     TestApp {

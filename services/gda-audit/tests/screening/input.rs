@@ -1,6 +1,7 @@
-//! Every input has an answer or a clear error.
+//! Every input has an answer or a clear error. `PROPTEST_CASES` makes the run longer.
 
-use gda_audit::domain::screening::{self, Index, Person, Subject};
+use gda_audit::domain::record::BirthDate;
+use gda_audit::domain::screening::{self, Index, Person, PersonKind, Subject};
 use names::NameError;
 use proptest::prelude::*;
 
@@ -41,8 +42,55 @@ fn long_and_strange_names_have_an_answer() {
     }
 }
 
+/// Texts of any characters, and such as are names.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        prop::collection::vec(any::<char>(), 0..30).prop_map(String::from_iter),
+        "[\\p{L}\\p{M}\\p{N}\\p{P}\\p{Cf} ]{0,60}",
+        "(Kim|al|bin|née|aka|Dr|,|\\(|\\)|[A-Z][a-z]{0,9}|[а-я]{1,9}|[ا-ي]{1,6}|[가-힣]{1,4}|[一-鿿]{1,4}| ){0,8}",
+    ]
+}
+
+fn person() -> impl Strategy<Value = Person> {
+    let maybe = || prop::option::of(text());
+    let texts = || prop::collection::vec(text(), 0..4);
+    let birth =
+        (any::<Option<i16>>(), any::<Option<i16>>(), any::<Option<u8>>(), any::<Option<u8>>(), any::<bool>());
+    let birth = birth.prop_map(|(year, until_year, month, day, circa)| BirthDate {
+        year,
+        until_year,
+        month,
+        day,
+        circa,
+    });
+    let kinds = [PersonKind::Natural, PersonKind::Legal, PersonKind::Vessel];
+    let kind = prop::option::of(prop::sample::select(kinds.to_vec()));
+    let names = (maybe(), maybe(), maybe(), maybe());
+    (names, texts(), kind, prop::option::of(birth), texts(), texts()).prop_map(
+        |((name, first_name, last_name, maiden_name), aliases, kind, birth, countries, documents)| Person {
+            name,
+            first_name,
+            last_name,
+            maiden_name,
+            aliases,
+            kind,
+            birth,
+            countries,
+            gender: None,
+            documents,
+        },
+    )
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #[test]
+    fn a_person_of_any_texts_is_screened_or_refused(one in person(), other in person()) {
+        let (one, other) = (Subject::of_person(&one), Subject::of_person(&other));
+        if let (Ok(one), Ok(other)) = (one, other) {
+            prop_assert!((0.0..=100.0).contains(&screening::compare(&one, &other).score));
+        }
+    }
 
     #[test]
     fn no_text_panics(one in any::<String>(), other in "[\\p{L}\\p{M}\\p{N}\\p{P}\\p{Cf} ]{0,60}") {

@@ -85,6 +85,48 @@ fn names_in_other_scripts() {
 }
 
 #[test]
+fn names_in_other_systems_and_languages() {
+    for (one, other) in [
+        ("반기문", "Ban Ki-moon"),
+        ("김연아", "Kim Yuna"),
+        ("박정희", "Park Chung-hee"),
+        ("Kim Dae-jung", "Kim Tae-chung"),
+        ("Choi Soo-bin", "Choe Su Bin"),
+        ("毛泽东", "Mao Tse-tung"),
+        ("Deng Xiaoping", "Teng Hsiao-p'ing"),
+        ("Михаил Ходорковский", "Michail Chodorkowski"),
+        ("Юрий Лужков", "Youri Loujkov"),
+        ("Nikita Chruschtschow", "Nikita Khrushchev"),
+        ("Boris Jelzin", "Boris Yeltsin"),
+        ("Микола Азаров", "Nikolai Azarov"),
+    ] {
+        same(&person(one), &person(other));
+    }
+    for (one, other) in [
+        ("김정은", "Kim Jong-il"),
+        ("Choi Soo-jin", "Choi Soo-bin"),
+        ("Park Seo-yeon", "Pak So-chin"),
+        ("Mao Zedong", "Mao Tse-min"),
+    ] {
+        different(&person(one), &person(other));
+    }
+}
+
+#[test]
+fn the_state_that_was_and_those_that_came_after_are_no_contradiction() {
+    let of = |country: &str| Person { countries: vec![country.to_owned()], ..person("Viktor Sorokin") };
+    let points = |one: &str, other: &str| compare(&of(one), &of(other)).applied_scores[2].weight;
+    for (was, is) in
+        [("SU", "RU"), ("Soviet Union", "UA"), ("YU", "RS"), ("CS", "SK"), ("AN", "CW"), ("DD", "Germany")]
+    {
+        assert!(points(was, is) > 0.0 && points(is, was) > 0.0, "{was} {is}");
+    }
+    for (one, other) in [("SU", "PL"), ("RU", "UA"), ("YU", "RU")] {
+        assert!(points(one, other) < 0.0, "{one} {other}");
+    }
+}
+
+#[test]
 fn near_misses_are_others() {
     for (one, other) in [
         ("Ahmed Hassan al-Kuwari", "Khalid Hassan al-Kuwari"),

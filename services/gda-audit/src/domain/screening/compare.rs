@@ -7,7 +7,7 @@ use super::evidence::{self, Evidence};
 use super::subject::{Facts, Subject};
 
 /// The score from which two subjects are taken for the same; chosen on the development set of
-/// `examples/screening_quality.rs`.
+/// `make quality`.
 pub const DEFAULT_THRESHOLD: f32 = 75.0;
 
 /// A weak alias is worth this much less.

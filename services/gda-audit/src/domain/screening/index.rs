@@ -102,7 +102,8 @@ impl Index {
                 let name = NameRef::from(&subject_name.name);
                 for (range, run) in names::runs(&name.tokens) {
                     let place = pack_run(number, range);
-                    joined.extend(names::joined(run).map(|run| (names::hash(run.key()), place)));
+                    let run = names::joined(run);
+                    joined.extend(run.iter().flat_map(|run| run.keys()).map(|key| (names::hash(key), place)));
                 }
                 let weight = names::total_weight(&name.tokens);
                 bounds.push(Bounds {
@@ -272,7 +273,7 @@ pub struct Screener<'a> {
     namesakes: FxHashMap<NameKey, Rc<[Namesake]>>,
 }
 
-type TokenKey = (Box<str>, names::Tag, bool);
+type TokenKey = (Box<str>, names::Tag, u8);
 /// The name's text and its fingerprint, what bears it, whether it is a poor one, and the least points asked for.
 type NameKey = (Box<str>, u64, NameKind, bool, u32);
 
@@ -390,13 +391,14 @@ impl<'a> Screener<'a> {
         let mut namesakes = Vec::new();
         // What a name splits has no mark: such a name is compared first, and whatever its marks say.
         for token in tokens {
-            let Some(key) = names::joined_key(token) else { continue };
-            index.joined.visit(names::hash(key), &mut |place| {
-                let name = place >> RUN_BITS;
-                if index.writes_as_one(place, token) && self.is_new(name) {
-                    namesakes.extend(self.compared(query, name, true));
-                }
-            });
+            for key in names::joined_keys(token) {
+                index.joined.visit(names::hash(key), &mut |place| {
+                    let name = place >> RUN_BITS;
+                    if index.writes_as_one(place, token) && self.is_new(name) {
+                        namesakes.extend(self.compared(query, name, true));
+                    }
+                });
+            }
         }
         let essential = essential(query, &alike);
         let essential = essential.iter().flat_map(|at| &alike[*at].tokens);
@@ -460,7 +462,7 @@ impl<'a> Screener<'a> {
     }
 
     fn alike(&mut self, token: &Token) -> Rc<Alike> {
-        let key = (Box::from(token.text()), token.tag(), token.is_unvocalised());
+        let key = (Box::from(token.text()), token.tag(), token.provenance());
         if let Some(alike) = self.alike.get(&key) {
             return Rc::clone(alike);
         }

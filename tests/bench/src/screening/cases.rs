@@ -5,27 +5,29 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use gda_audit::domain::record::{BirthDate, Gender, Kind, NameStrength, Record};
 use gda_audit::domain::screening::{Person, PersonKind};
 
-use crate::random::Random;
-use crate::words::{COMMON, COMPANY, HAN, HANGUL, NICKNAMES};
+use super::random::Random;
+use super::words::{
+    COMMON, COMPANY, HAN, HANGUL, KOREAN_FAMILIES, KOREAN_SYLLABLES, NICKNAMES, WRITTEN_ELSEWHERE,
+};
 
 /// A pair and whether it is the same one.
-pub struct Case {
-    pub class: &'static str,
-    pub query: Person,
-    pub target: Person,
-    pub same: bool,
+pub(super) struct Case {
+    pub(super) class: &'static str,
+    pub(super) query: Person,
+    pub(super) target: Person,
+    pub(super) same: bool,
     /// Kept for the final check.
-    pub held_out: bool,
+    pub(super) held_out: bool,
 }
 
 /// One in four records is kept for the final check.
-pub fn is_held_out(id: &str) -> bool {
+pub(super) fn is_held_out(id: &str) -> bool {
     let mut hasher = DefaultHasher::new();
     id.hash(&mut hasher);
     hasher.finish().is_multiple_of(4)
 }
 
-pub fn kind_of(record: &Record) -> PersonKind {
+pub(super) fn kind_of(record: &Record) -> PersonKind {
     match record.kind {
         Kind::Person => PersonKind::Natural,
         Kind::Organisation => PersonKind::Legal,
@@ -54,7 +56,7 @@ fn latin_name(record: &Record) -> Option<&str> {
 }
 
 /// All cases of a list.
-pub fn make(records: &[Record]) -> Vec<Case> {
+pub(super) fn make(records: &[Record]) -> Vec<Case> {
     let mut cases = Vec::new();
     for record in records {
         let mut hasher = DefaultHasher::new();
@@ -78,7 +80,6 @@ pub fn make(records: &[Record]) -> Vec<Case> {
             }
         }
     }
-    by_hand(&mut cases);
     cases
 }
 
@@ -632,7 +633,7 @@ fn unlisted(record: &Record, name: &str, words: &[&str], random: &mut Random, ca
 }
 
 /// Someone who is on no list: frequent names of a culture, and often their date of birth and country.
-pub fn unlisted_person(random: &mut Random) -> Person {
+pub(super) fn unlisted_person(random: &mut Random) -> Person {
     let (given, family) = COMMON[random.below(COMMON.len())];
     let mut name = given[random.below(given.len())].to_owned();
     if random.one_in(4) {
@@ -653,24 +654,71 @@ pub fn unlisted_person(random: &mut Random) -> Person {
     }
 }
 
-fn by_hand(cases: &mut Vec<Case>) {
-    let person = |name: &str| Person {
-        name: Some(name.to_owned()),
-        kind: Some(PersonKind::Natural),
-        ..Person::default()
+/// Cases of no list: written by hand, and made-up Korean names.
+pub(super) fn by_hand(cases: &mut Vec<Case>) {
+    let mut add = |class, query: &str, target: &str, same, held_out| {
+        let (query, target) = (natural(query), natural(target));
+        cases.push(Case { class, query, target, same, held_out });
     };
     for (class, pairs) in [("Han", HAN), ("Hangul", HANGUL)] {
         for (at, (native, latin)) in pairs.iter().enumerate() {
             let held_out = is_held_out(latin);
-            cases.push(Case { class, query: person(native), target: person(latin), same: true, held_out });
+            add(class, native, latin, true, held_out);
             let (other, _) = pairs[(at + 7) % pairs.len()];
-            cases.push(Case {
-                class: "other script, other name",
-                query: person(other),
-                target: person(latin),
-                same: false,
-                held_out,
-            });
+            add("other script, other name", other, latin, false, held_out);
         }
+    }
+    for (one, other, same) in WRITTEN_ELSEWHERE {
+        let class = if *same { "other languages' spelling" } else { "other languages' spelling, other name" };
+        add(class, one, other, *same, is_held_out(other));
+    }
+    let mut random = Random::new(5);
+    for _ in 0..KOREAN_NAMES {
+        korean(&mut random, &mut add);
+    }
+}
+
+const KOREAN_NAMES: usize = 400;
+
+fn natural(name: &str) -> Person {
+    Person { name: Some(name.to_owned()), kind: Some(PersonKind::Natural), ..Person::default() }
+}
+
+/// A made-up Korean name in Hangul and in two romanisations, and another's of the same family and first syllable.
+fn korean(random: &mut Random, add: &mut impl FnMut(&'static str, &str, &str, bool, bool)) {
+    let (family, families) = KOREAN_FAMILIES[random.below(KOREAN_FAMILIES.len())];
+    let syllable = |random: &mut Random| KOREAN_SYLLABLES[random.below(KOREAN_SYLLABLES.len())];
+    let (first, second, other) = (syllable(random), syllable(random), syllable(random));
+    let native = format!("{family}{}{}", first.0, second.0);
+    let held_out = is_held_out(&native);
+    let system = random.below(3);
+    let another = (system + 1 + random.below(2)) % 3;
+    let latin = written(families, [first.1[system], second.1[system]], random);
+    add("Hangul", &native, &latin, true, held_out);
+    add(
+        "Korean romanisation",
+        &written(families, [first.1[another], second.1[another]], random),
+        &latin,
+        true,
+        held_out,
+    );
+    // Some syllables are written alike.
+    if other.1.iter().all(|spelling| !second.1.contains(spelling)) {
+        let sibling = format!("{family}{}{}", first.0, other.0);
+        add("other script, other name", &sibling, &latin, false, held_out);
+        let sibling = written(families, [first.1[another], other.1[another]], random);
+        add("Korean sibling", &sibling, &latin, false, held_out);
+    }
+}
+
+/// `Kim Jong Un`, `Kim Jong-un`, `Kim Jongun`, `Jong-un Kim`.
+fn written(families: &[&str], given: [&str; 2], random: &mut Random) -> String {
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    let (family, [first, second]) = (families[random.below(families.len())], given);
+    match random.below(4) {
+        0 => format!("{family} {} {}", capital(first), capital(second)),
+        1 => format!("{family} {}-{second}", capital(first)),
+        2 => format!("{family} {}{second}", capital(first)),
+        _ => format!("{}-{second} {family}", capital(first)),
     }
 }
