@@ -35,12 +35,12 @@ use common::server::{Health, Server, Service};
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 
-use crate::anchor::Signer;
 use crate::catalogue::Holder;
 use crate::config::Config;
 use crate::work::fetch::Fetcher;
 use crate::work::import::Importer;
 use crate::work::ledger::Ledger;
+use crate::work::verify::Verifier;
 
 /// The service's name: in tokens' `aud`, in metrics, in paths of its documentation.
 pub const SERVICE: &str = "gda-audit";
@@ -59,6 +59,8 @@ pub struct State {
     pub clock: SharedClock,
     /// The audit trail.
     pub ledger: Arc<Ledger>,
+    /// Proves it.
+    pub verifier: Verifier,
     /// The lists in force.
     pub holder: Arc<Holder>,
     /// Puts editions in force.
@@ -77,6 +79,7 @@ fn routes(app: &mut ServiceConfig) {
         .service(resource("/flows").route(get().to(flows::list_flows)).route(post().to(flows::add_flow)))
         .service(resource("/checkrisk").route(put().to(check_risk::check)))
         .service(resource("/pisteaudit").route(get().to(audit_trail::show)))
+        .service(resource("/audit/verify").route(get().to(verify::show)))
         .service(resource("/lists").route(get().to(lists::list)))
         .service(resource("/lists/{source}/imports").route(post().to(import_list::import)))
         .service(resource("/lists/{source}/editions/{id}").route(get().to(lists::show_edition)))
@@ -107,9 +110,7 @@ impl Application {
         let own_pool = config.database.pool_of(BACKGROUND_CONNECTIONS)?;
         let holder = Arc::new(Holder::new(own_pool.clone(), &config));
         holder.refresh().await.context("the lists in force cannot be loaded")?;
-        let anchor = anchor::open(&config.audit.anchor.url)?;
-        let signer = Signer::new(&config.audit.signing_key)?;
-        let ledger = Arc::new(Ledger::new(anchor, signer, clock.clone()));
+        let ledger = Arc::new(Ledger::open(&config.audit, clock.clone())?);
         let importer = |pool: &PgPool| Importer {
             pool: pool.clone(),
             clock: clock.clone(),
@@ -128,6 +129,7 @@ impl Application {
             config: config.clone(),
             holder,
             clock,
+            verifier: Verifier::new(ledger.clone()),
             ledger,
         });
         let service = Service {

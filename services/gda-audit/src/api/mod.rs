@@ -9,6 +9,7 @@ pub mod lists;
 pub mod openapi;
 pub mod scope;
 pub mod screen;
+pub mod verify;
 
 mod ids;
 

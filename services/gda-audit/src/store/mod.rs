@@ -5,8 +5,10 @@ pub mod audit_trail;
 pub mod editions;
 pub mod flows;
 pub mod folders;
+pub mod heads;
 pub mod lists;
 pub mod persons;
+pub mod proof;
 
 use common::db::Part;
 

@@ -5,3 +5,4 @@ pub mod fetch;
 pub mod folders;
 pub mod import;
 pub mod ledger;
+pub mod verify;
