@@ -40,6 +40,7 @@ use crate::config::Config;
 use crate::work::fetch::Fetcher;
 use crate::work::import::Importer;
 use crate::work::ledger::Ledger;
+use crate::work::replay::Replayer;
 use crate::work::verify::Verifier;
 
 /// The service's name: in tokens' `aud`, in metrics, in paths of its documentation.
@@ -61,6 +62,8 @@ pub struct State {
     pub ledger: Arc<Ledger>,
     /// Proves it.
     pub verifier: Verifier,
+    /// Replays its controls.
+    pub replayer: Replayer,
     /// The lists in force.
     pub holder: Arc<Holder>,
     /// Puts editions in force.
@@ -80,6 +83,9 @@ fn routes(app: &mut ServiceConfig) {
         .service(resource("/checkrisk").route(put().to(check_risk::check)))
         .service(resource("/pisteaudit").route(get().to(audit_trail::show)))
         .service(resource("/audit/verify").route(get().to(verify::show)))
+        .service(resource("/audit/export").route(get().to(export::export)))
+        .service(resource("/persons/{id}/controls").route(get().to(controls::list)))
+        .service(resource("/persons/{id}/controls/{controlId}/replay").route(get().to(replay::replay)))
         .service(resource("/lists").route(get().to(lists::list)))
         .service(resource("/lists/{source}/imports").route(post().to(import_list::import)))
         .service(resource("/lists/{source}/editions/{id}").route(get().to(lists::show_edition)))
@@ -127,6 +133,7 @@ impl Application {
             fetcher: fetcher(&pool)?,
             pool,
             config: config.clone(),
+            replayer: Replayer::new(holder.clone()),
             holder,
             clock,
             verifier: Verifier::new(ledger.clone()),

@@ -3,10 +3,13 @@
 pub mod audit_trail;
 pub mod check_risk;
 pub mod compare;
+pub mod controls;
+pub mod export;
 pub mod flows;
 pub mod import_list;
 pub mod lists;
 pub mod openapi;
+pub mod replay;
 pub mod scope;
 pub mod screen;
 pub mod verify;

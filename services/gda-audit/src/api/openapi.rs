@@ -9,7 +9,9 @@ use utoipa::openapi::{Content, Ref};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{audit_trail, check_risk, compare, flows, import_list, lists, screen, verify};
+use super::{
+    audit_trail, check_risk, compare, controls, export, flows, import_list, lists, replay, screen, verify,
+};
 
 const DOCUMENT: &str = "/docs/gda-audit/openapi.json";
 const PAGE: &str = "/docs/gda-audit/index.html";
@@ -33,6 +35,9 @@ const PAGE: &str = "/docs/gda-audit/index.html";
         check_risk::check,
         audit_trail::show,
         verify::show,
+        export::export,
+        controls::list,
+        replay::replay,
     )
 )]
 struct Document;

@@ -69,6 +69,16 @@ pub enum TriggerKind {
     Api,
 }
 
+impl TriggerKind {
+    /// As the contract writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Batch => "BATCH",
+            Self::Api => "API",
+        }
+    }
+}
+
 /// How the persons of a segment were screened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

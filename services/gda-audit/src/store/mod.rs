@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod audit_trail;
 pub mod editions;
+pub mod export;
 pub mod flows;
 pub mod folders;
 pub mod heads;

@@ -6,8 +6,6 @@ use sqlx::{PgExecutor, PgPool, Postgres, Transaction};
 
 /// Segments of a page at most.
 const SEGMENTS: i64 = 1_000;
-/// Rows of a page's segments, but for the last segment's.
-const ROWS: i64 = 20_000;
 /// How long a statement of a verification may run, and how long it may think between two.
 const PATIENCE: &str = "15min";
 
@@ -41,8 +39,12 @@ pub struct StoredSegment {
     pub hash: Vec<u8>,
 }
 
-/// The segments after a place, as many as are read at once.
-pub async fn segments(db: impl PgExecutor<'_>, after: i64) -> Result<Vec<StoredSegment>, sqlx::Error> {
+/// The segments after a place that have so many rows together, but for the last one's.
+pub async fn segments(
+    db: impl PgExecutor<'_>,
+    after: i64,
+    rows: i64,
+) -> Result<Vec<StoredSegment>, sqlx::Error> {
     sqlx::query_as!(
         StoredSegment,
         r#"SELECT seq AS "seq!", id AS "id!", header AS "header!", rows AS "rows!", root AS "root!", hash AS "hash!"
@@ -51,7 +53,7 @@ pub async fn segments(db: impl PgExecutor<'_>, after: i64) -> Result<Vec<StoredS
            WHERE before < $3 ORDER BY seq"#,
         after,
         SEGMENTS,
-        ROWS,
+        rows,
     )
     .fetch_all(db)
     .await

@@ -5,4 +5,5 @@ pub mod fetch;
 pub mod folders;
 pub mod import;
 pub mod ledger;
+pub mod replay;
 pub mod verify;

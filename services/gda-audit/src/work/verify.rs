@@ -20,6 +20,8 @@ use crate::domain::record::Record;
 use crate::store::audit::Head;
 use crate::store::proof::{self, StoredControl, StoredEdition, StoredEvent, StoredRecord, StoredSegment};
 
+/// Rows that are read at once, but for a segment's.
+const ROWS: i64 = 20_000;
 /// Anchored heads that are looked up at once.
 const HEADS: usize = 1_000;
 
@@ -181,7 +183,7 @@ async fn walk(pool: &PgPool, report: &mut Report) -> Result<(), Stop> {
     let db = &mut *tx;
     let mut editions = Editions::load(db).await?;
     loop {
-        let segments = proof::segments(&mut *db, report.head.seq).await?;
+        let segments = proof::segments(&mut *db, report.head.seq, ROWS).await?;
         if segments.is_empty() {
             break;
         }
