@@ -235,7 +235,7 @@ pub struct Astray {
     pub position: i32,
 }
 
-/// A person that stands at another snapshot than its last control.
+/// A person that stands at another snapshot than its last control, or nowhere.
 pub async fn person_astray(db: impl PgExecutor<'_>) -> Result<Option<Astray>, sqlx::Error> {
     sqlx::query_as!(
         Astray,
@@ -243,24 +243,23 @@ pub async fn person_astray(db: impl PgExecutor<'_>) -> Result<Option<Astray>, sq
                SELECT DISTINCT ON (person_id) person_id, segment_id, position, snapshot_id
                FROM gda.controls ORDER BY person_id, segment_id DESC, position
            ) last
-           JOIN gda.persons p ON p.id = last.person_id
-           WHERE p.snapshot_id <> last.snapshot_id LIMIT 1"#
+           LEFT JOIN gda.persons p ON p.id = last.person_id
+           WHERE p.snapshot_id IS DISTINCT FROM last.snapshot_id LIMIT 1"#
     )
     .fetch_optional(db)
     .await
 }
 
-/// A risk folder that is in another state than its last status says.
+/// A risk folder that is in another state than its last status says, or is none.
 pub async fn folder_astray(db: impl PgExecutor<'_>) -> Result<Option<Astray>, sqlx::Error> {
     sqlx::query_as!(
         Astray,
-        r#"SELECT last.segment_id AS segment, last.position FROM gda.folders f
-           JOIN LATERAL (
-               SELECT segment_id, position, body FROM gda.events e
-               WHERE e.person_id = f.person_id AND e.type = f.type AND e.kind = 'STATUS'
-               ORDER BY segment_id DESC, position DESC LIMIT 1
-           ) last ON true
-           WHERE f.state <> last.body::json ->> 'state' LIMIT 1"#
+        r#"SELECT segment_id AS segment, position FROM (
+               SELECT DISTINCT ON (person_id, type) person_id, type, segment_id, position, body
+               FROM gda.events WHERE kind = 'STATUS' ORDER BY person_id, type, segment_id DESC, position DESC
+           ) last
+           LEFT JOIN gda.folders f ON (f.person_id, f.type) = (last.person_id, last.type)
+           WHERE f.state IS DISTINCT FROM last.body::json ->> 'state' LIMIT 1"#
     )
     .fetch_optional(db)
     .await

@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::support::SIGNING_KEY;
+
 fn run(args: &[&str], input: &str) -> (bool, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_gda-audit"))
         .args(args)
@@ -84,12 +86,27 @@ fn a_wrong_configuration_is_named_by_its_key() {
         let output = Command::new(env!("CARGO_BIN_EXE_gda-audit"))
             .arg("check-config")
             .env("GARANT__DATABASE__URL", "postgres://gda@127.0.0.1/gda")
+            .env("GARANT__AUDIT__ANCHOR__URL", "file:///heads.jsonl")
+            .env("GARANT__AUDIT__SIGNING_KEY", SIGNING_KEY)
             .env(name, value)
             .output()
             .unwrap();
         (output.status.success(), String::from_utf8(output.stderr).unwrap())
     };
     assert!(check("GARANT__RENEWAL__POLL_MS", "500").0);
+    for (anchor, said) in [
+        ("ftp://user:hush@sink/", "must be file:///"),
+        ("postgres://other:hush@127.0.0.1:5432/gda", "must be another database"),
+    ] {
+        let (valid, told) = check("GARANT__AUDIT__ANCHOR__URL", anchor);
+        assert!(!valid && told.contains("audit.anchor.url") && told.contains(said), "{told}");
+        assert!(!told.contains("hush"), "{told}");
+    }
+    for anchor in ["https://user:hush@sink/heads", "postgres://other@sink/heads"] {
+        assert!(check("GARANT__AUDIT__ANCHOR__URL", anchor).0);
+    }
+    let (valid, told) = check("GARANT__AUDIT__SIGNING_KEY", "aHVzaA==");
+    assert!(!valid && told.contains("audit.signing_key") && !told.contains("hush"), "{told}");
     let list = |rest: &str| format!(r#"[{{source="UN", control_type="BLACKLIST", format="UN_XML"{rest}}}]"#);
     assert!(check("GARANT__LISTS", &list("")).0);
     for (rest, key) in [

@@ -8,10 +8,14 @@
     reason = "a test is an outside client, and its helpers fail as it does"
 )]
 
+mod anchors;
+mod audit_proof;
 mod commands;
+mod export;
 mod imports;
 mod official_source;
 mod openapi;
+mod replay;
 mod screening;
 mod support;
 mod who_gets_in;
