@@ -85,6 +85,34 @@ impl Findings {
 }
 
 impl Catalogue {
+    /// Reads and indexes editions, by source: source, control type and number of each.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn load(
+        pool: &PgPool,
+        wanted: impl Iterator<Item = (String, ControlType, i64)>,
+    ) -> Result<Self, sqlx::Error> {
+        let (mut in_force, mut entries, mut records) = (Vec::new(), Vec::new(), Vec::new());
+        for (source, control_type, id) in wanted {
+            let Some(edition) = editions::by_id(pool, id).await? else { continue };
+            let before = records.len();
+            let mut rows = std::pin::pin!(editions::records(pool, id));
+            while let Some(record) = rows.next().await {
+                let StoredRecord { record, hash } = record?;
+                entries.push(entry(in_force.len(), &record, hash));
+                records.push(record);
+            }
+            let last_update = edition.last_update();
+            in_force.push(InForce { source, control_type, id, last_update, total: records.len() - before });
+        }
+        // Seconds of one core, which requests must not wait for.
+        let index = tokio::task::spawn_blocking(move || Index::build(&records))
+            .await
+            .map_err(|_| sqlx::Error::WorkerCrashed)?;
+        Ok(Self { editions: in_force, entries, index })
+    }
+
     /// The editions that a flow screens against, in the order of their lists.
     pub fn editions_of(&self, flow: &Flow) -> Vec<EditionRef> {
         self.editions
@@ -202,31 +230,17 @@ impl Holder {
         if loaded.is_some_and(|catalogue| is_loaded(&catalogue)) {
             return Ok(false);
         }
-        let (mut in_force_editions, mut entries, mut records) = (Vec::new(), Vec::new(), Vec::new());
-        for (source, id) in in_force {
-            let Some(config) = self.lists.iter().find(|list| list.source == source) else { continue };
-            let Some(edition) = editions::by_id(&self.pool, id).await? else { continue };
-            let before = records.len();
-            let mut rows = std::pin::pin!(editions::records(&self.pool, id));
-            while let Some(record) = rows.next().await {
-                let StoredRecord { record, hash } = record?;
-                entries.push(entry(in_force_editions.len(), &record, hash));
-                records.push(record);
-            }
-            in_force_editions.push(InForce {
-                source,
-                control_type: config.control_type,
-                id,
-                last_update: edition.last_update(),
-                total: records.len() - before,
-            });
-        }
-        // Seconds of one core, which requests must not wait for.
-        let index = tokio::task::spawn_blocking(move || Index::build(&records))
-            .await
-            .map_err(|_| sqlx::Error::WorkerCrashed)?;
-        tracing::info!(editions = in_force_editions.len(), records = entries.len(), "lists in force");
-        self.current.store(Some(Arc::new(Catalogue { editions: in_force_editions, entries, index })));
+        let wanted = in_force.into_iter().filter_map(|(source, id)| {
+            let control_type = self.lists.iter().find(|list| list.source == source)?.control_type;
+            Some((source, control_type, id))
+        });
+        let catalogue = Catalogue::load(&self.pool, wanted).await?;
+        tracing::info!(
+            editions = catalogue.editions.len(),
+            records = catalogue.entries.len(),
+            "lists in force"
+        );
+        self.current.store(Some(Arc::new(catalogue)));
         Ok(true)
     }
 

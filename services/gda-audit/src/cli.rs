@@ -2,14 +2,19 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use common::clock::SystemClock;
 use tokio::runtime::Runtime;
 
+use crate::api::verify::VerifiedBody;
 use crate::batch;
 use crate::config::Config;
 use crate::domain::screening::DEFAULT_THRESHOLD;
+use crate::work::ledger::Ledger;
+use crate::work::verify::Verifier;
 use crate::{Application, LOG_TARGETS, SERVICE, api, store};
 
 /// Screens people and companies against official lists.
@@ -45,6 +50,9 @@ enum Command {
         #[arg(long, default_value_t = DEFAULT_THRESHOLD)]
         threshold: f32,
     },
+    /// Verify the audit trail from its beginning to its end, and hold it to its anchor. What was found goes to standard
+    /// output; exits with 1 if something is not as it was written.
+    Verify,
     /// Compare the pairs of standard input, one JSON object a line. Needs no database.
     Compare,
 }
@@ -85,7 +93,20 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Screen { lists, threshold } => {
             batch::screen(&lists, threshold, std::io::stdin(), std::io::stdout().lock())
         }
+        Command::Verify => Runtime::new()?.block_on(verify(load()?)),
         Command::Compare => batch::compare(std::io::stdin(), std::io::stdout().lock()),
+    }
+}
+
+async fn verify(config: Config) -> anyhow::Result<()> {
+    config.validate()?;
+    let ledger = Arc::new(Ledger::open(&config.audit, SystemClock::shared())?);
+    let report = Verifier::new(ledger).verify(&config.database.pool_of(1)?).await?;
+    let body = VerifiedBody::from(report);
+    println!("{}", serde_json::to_string_pretty(&body)?);
+    match body.problem {
+        Some(problem) => anyhow::bail!("the audit trail is not what was written: {problem}"),
+        None => Ok(()),
     }
 }
 

@@ -117,7 +117,8 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.server.validate()?;
         self.database.validate()?;
-        crate::anchor::open(&self.audit.anchor.url).map_err(|error| wrong("audit.anchor.url", &error.0))?;
+        crate::anchor::check(&self.audit.anchor.url, &self.database.url)
+            .map_err(|error| wrong("audit.anchor.url", &error.0))?;
         Signer::new(&self.audit.signing_key)
             .map_err(|error| wrong("audit.signing_key", &error.to_string()))?;
         self.webhooks.validate()?;

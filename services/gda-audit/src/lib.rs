@@ -39,12 +39,13 @@ use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use webhooks::{Dispatcher, Webhooks};
 
-use crate::anchor::Signer;
 use crate::catalogue::Holder;
 use crate::config::Config;
 use crate::work::fetch::Fetcher;
 use crate::work::import::Importer;
 use crate::work::ledger::Ledger;
+use crate::work::replay::Replayer;
+use crate::work::verify::Verifier;
 
 /// The service's name: in tokens' `aud`, in metrics, in paths of its documentation.
 pub const SERVICE: &str = "gda-audit";
@@ -67,6 +68,10 @@ pub struct State {
     pub clock: SharedClock,
     /// The audit trail.
     pub ledger: Arc<Ledger>,
+    /// Proves it.
+    pub verifier: Verifier,
+    /// Replays its controls.
+    pub replayer: Replayer,
     /// The lists in force.
     pub holder: Arc<Holder>,
     /// Puts editions in force.
@@ -97,6 +102,10 @@ fn routes(app: &mut ServiceConfig) {
             resource("/riskfolders/{id}/manual-information")
                 .route(put().to(change_folder::put_manual_information)),
         )
+        .service(resource("/audit/verify").route(get().to(verify::show)))
+        .service(resource("/audit/export").route(get().to(export::export)))
+        .service(resource("/persons/{id}/controls").route(get().to(controls::list)))
+        .service(resource("/persons/{id}/controls/{controlId}/replay").route(get().to(replay::replay)))
         .service(resource("/lists").route(get().to(lists::list)))
         .service(resource("/lists/{source}/imports").route(post().to(import_list::import)))
         .service(resource("/lists/{source}/editions/{id}").route(get().to(lists::show_edition)))
@@ -135,9 +144,7 @@ impl Application {
         let holder = Arc::new(Holder::new(own_pool.clone(), &config));
         holder.refresh().await.context("the lists in force cannot be loaded")?;
         metrics::observe_editions(&holder, clock.clone());
-        let anchor = anchor::open(&config.audit.anchor.url)?;
-        let signer = Signer::new(&config.audit.signing_key)?;
-        let ledger = Arc::new(Ledger::new(anchor, signer, clock.clone()));
+        let ledger = Arc::new(Ledger::open(&config.audit, clock.clone())?);
         let importer = |pool: &PgPool| Importer {
             pool: pool.clone(),
             clock: clock.clone(),
@@ -160,8 +167,10 @@ impl Application {
             fetcher: fetcher(&pool)?,
             pool,
             config: config.clone(),
+            replayer: Replayer::new(holder.clone()),
             holder,
             clock,
+            verifier: Verifier::new(ledger.clone()),
             ledger,
         });
         let service = Service {

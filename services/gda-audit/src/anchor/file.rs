@@ -1,10 +1,13 @@
 //! Heads in a file, one JSON object a line.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
+use async_stream::try_stream;
 use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::{Anchor, AnchorError, SignedHead};
 
@@ -38,12 +41,18 @@ impl Anchor for FileAnchor {
         written.await.map_err(failed)?.map_err(failed)
     }
 
-    async fn heads(&self) -> Result<Vec<SignedHead>, AnchorError> {
-        let text = match tokio::fs::read_to_string(&self.path).await {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(failed(error)),
-        };
-        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    fn heads(&self) -> BoxStream<'_, Result<SignedHead, AnchorError>> {
+        Box::pin(try_stream! {
+            let file = match tokio::fs::File::open(&self.path).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => return,
+                file => file.map_err(failed)?,
+            };
+            let mut lines = BufReader::new(file).split(b'\n');
+            while let Some(line) = lines.next_segment().await.map_err(failed)? {
+                if let Ok(head) = serde_json::from_slice(&line) {
+                    yield head;
+                }
+            }
+        })
     }
 }

@@ -1,7 +1,10 @@
 //! Where the head of the audit trail's chain is kept, outside the database that it proves.
 
 mod file;
+mod http;
+mod postgres;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,11 +12,15 @@ use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, SecondsFormat, Utc};
+use futures_util::stream::BoxStream;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
-pub use self::file::FileAnchor;
+use self::file::FileAnchor;
+use self::http::HttpAnchor;
+use self::postgres::PostgresAnchor;
 use crate::domain::control::hex;
 use crate::domain::person::{Hash, sha256};
 use crate::store::audit::Head;
@@ -48,21 +55,60 @@ pub trait Anchor: Send + Sync {
     /// Keeps a head, durably. The same head may be written twice.
     async fn write(&self, head: &SignedHead) -> Result<(), AnchorError>;
 
-    /// All heads that it keeps, in the order in which they were written.
-    async fn heads(&self) -> Result<Vec<SignedHead>, AnchorError>;
+    /// All heads that it keeps.
+    fn heads(&self) -> BoxStream<'_, Result<SignedHead, AnchorError>>;
 }
 
-/// The sink at a URL.
+/// What kind of sink a URL names.
+enum Sink {
+    File(PathBuf),
+    Http(Url),
+    Postgres(Box<PgConnectOptions>),
+}
+
+impl Sink {
+    fn of(url: &SecretString) -> Result<Self, AnchorError> {
+        // Said without the URL: a password may be in it.
+        let expected = || AnchorError("must be file:///…, http(s)://… or postgres://…".to_owned());
+        let text = url.expose_secret();
+        let url = Url::parse(text).map_err(|_| expected())?;
+        match url.scheme() {
+            "file" => Ok(Self::File(url.to_file_path().map_err(|()| expected())?)),
+            "http" | "https" => Ok(Self::Http(url)),
+            "postgres" | "postgresql" => {
+                Ok(Self::Postgres(text.parse().map(Box::new).map_err(|_| expected())?))
+            }
+            _ => Err(expected()),
+        }
+    }
+}
+
+/// Checks that there is a sink for a URL, and that it is not in the database that it is to prove.
+///
+/// # Errors
+/// There is none, or it is.
+pub fn check(url: &SecretString, database: &SecretString) -> Result<(), AnchorError> {
+    let place = |options: &PgConnectOptions| {
+        (options.get_host().to_owned(), options.get_port(), options.get_database().map(str::to_owned))
+    };
+    match (Sink::of(url)?, database.expose_secret().parse::<PgConnectOptions>()) {
+        (Sink::Postgres(sink), Ok(own)) if place(&sink) == place(&own) => {
+            Err(AnchorError("must be another database than database.url".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The sink at a URL; it is not asked yet.
 ///
 /// # Errors
 /// There is none for such a URL.
 pub fn open(url: &SecretString) -> Result<Arc<dyn Anchor>, AnchorError> {
-    let expected = || AnchorError("must be file:///…".to_owned());
-    let url = Url::parse(url.expose_secret()).map_err(|_| expected())?;
-    match url.scheme() {
-        "file" => Ok(Arc::new(FileAnchor::new(url.to_file_path().map_err(|()| expected())?))),
-        _ => Err(expected()),
-    }
+    Ok(match Sink::of(url)? {
+        Sink::File(path) => Arc::new(FileAnchor::new(path)),
+        Sink::Http(url) => Arc::new(HttpAnchor::new(url).map_err(|error| AnchorError(error.to_string()))?),
+        Sink::Postgres(options) => Arc::new(PostgresAnchor::new(*options)),
+    })
 }
 
 /// `audit.signing_key` is too short.

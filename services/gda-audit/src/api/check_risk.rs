@@ -121,6 +121,7 @@ pub struct RiskBody {
 /// A record that corresponds to the person.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = RiskHitBody)]
 pub struct HitBody {
     /// The list.
     list: String,

@@ -4,13 +4,17 @@ pub mod audit_trail;
 pub mod change_folder;
 pub mod check_risk;
 pub mod compare;
+pub mod controls;
+pub mod export;
 pub mod flows;
 pub mod import_list;
 pub mod lists;
 pub mod openapi;
+pub mod replay;
 pub mod risk_folders;
 pub mod scope;
 pub mod screen;
+pub mod verify;
 pub mod webhooks;
 
 use common::error::{Problem, Renderer, ToProblem};

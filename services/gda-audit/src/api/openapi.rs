@@ -10,8 +10,8 @@ use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
-    audit_trail, change_folder, check_risk, compare, flows, import_list, lists, risk_folders, screen,
-    webhooks,
+    audit_trail, change_folder, check_risk, compare, controls, export, flows, import_list, lists, replay,
+    risk_folders, screen, verify, webhooks,
 };
 
 const DOCUMENT: &str = "/docs/gda-audit/openapi.json";
@@ -46,6 +46,10 @@ const PAGE: &str = "/docs/gda-audit/index.html";
         webhooks::delete,
         webhooks::deliveries,
         webhooks::redeliver,
+        verify::show,
+        export::export,
+        controls::list,
+        replay::replay,
     )
 )]
 struct Document;

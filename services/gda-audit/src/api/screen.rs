@@ -16,6 +16,7 @@ use super::ProblemBody;
 use super::scope::ScreeningRead;
 use crate::State;
 use crate::catalogue::{Catalogue, InForce};
+use crate::domain::audit::EditionRef;
 use crate::domain::control::ControlType;
 use crate::domain::field::FieldError;
 use crate::domain::screening::{DEFAULT_THRESHOLD, Hit, Screener, Subject};
@@ -97,6 +98,7 @@ pub struct ScreenedBody {
 /// An edition that was screened against.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ScreenedEditionBody)]
 pub struct EditionBody {
     source: String,
     #[schema(pattern = "^(BLACKLIST|PEP)$", value_type = String)]
@@ -104,17 +106,34 @@ pub struct EditionBody {
     id: String,
     /// Its last update.
     date: String,
-    total_entries: usize,
+    total_entries: u64,
+}
+
+impl From<&EditionRef> for EditionBody {
+    fn from(edition: &EditionRef) -> Self {
+        Self {
+            source: edition.source.clone(),
+            control_type: edition.control_type,
+            id: edition.id.to_string(),
+            date: instant(edition.date),
+            total_entries: edition.total,
+        }
+    }
 }
 
 impl EditionBody {
+    /// `UN 12 2026-02-27T00:00:00.000000Z 712`
+    pub(super) fn in_one_cell(&self) -> String {
+        format!("{} {} {} {}", self.source, self.id, self.date, self.total_entries)
+    }
+
     fn of(edition: &InForce) -> Self {
         Self {
             source: edition.source.clone(),
             control_type: edition.control_type,
             id: edition.id.to_string(),
             date: instant(edition.last_update),
-            total_entries: edition.total,
+            total_entries: edition.total as u64,
         }
     }
 }

@@ -69,6 +69,16 @@ pub enum TriggerKind {
     Api,
 }
 
+impl TriggerKind {
+    /// As the contract writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Batch => "BATCH",
+            Self::Api => "API",
+        }
+    }
+}
+
 /// How the persons of a segment were screened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -262,5 +272,137 @@ impl Fields {
         let mut hash = [0; 32];
         hash.copy_from_slice(self.0.finish().as_ref());
         hash
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    enum Row {
+        Control(ControlRow),
+        Event(EventRow),
+    }
+
+    impl Row {
+        fn hash(&self, segment: i64, position: usize) -> Hash {
+            match self {
+                Self::Control(row) => row.hash(segment, position as i32),
+                Self::Event(row) => row.hash(segment, position as i32),
+            }
+        }
+    }
+
+    fn control_type() -> impl Strategy<Value = ControlType> {
+        prop::sample::select(ControlType::ALL.to_vec())
+    }
+
+    fn control() -> impl Strategy<Value = Row> {
+        let fields = (
+            any::<i64>(),
+            control_type(),
+            any::<i64>(),
+            any::<Hash>(),
+            any::<Option<i64>>(),
+            any::<Option<String>>(),
+        );
+        fields.prop_map(|(person_id, control_type, snapshot_id, snapshot, import_id, hits)| {
+            Row::Control(ControlRow { person_id, control_type, snapshot_id, snapshot, import_id, hits })
+        })
+    }
+
+    fn event() -> impl Strategy<Value = Row> {
+        let kinds = vec![
+            EventKind::Status,
+            EventKind::Comment,
+            EventKind::CommentDeleted,
+            EventKind::ManualInformation,
+        ];
+        let fields = (any::<i64>(), control_type(), prop::sample::select(kinds), any::<String>());
+        fields.prop_map(|(person_id, control_type, kind, body)| {
+            Row::Event(EventRow { person_id, control_type, kind, body })
+        })
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<Row>> {
+        prop::collection::vec(prop_oneof![control(), event()], 1..6)
+    }
+
+    /// One field of a row taken from another row of its kind.
+    fn with_field_of(row: &Row, field: usize, other: &Row) -> Row {
+        let mut changed = row.clone();
+        match (&mut changed, other) {
+            (Row::Control(row), Row::Control(other)) => match field % 6 {
+                0 => row.person_id = other.person_id,
+                1 => row.control_type = other.control_type,
+                2 => row.snapshot_id = other.snapshot_id,
+                3 => row.snapshot = other.snapshot,
+                4 => row.import_id = other.import_id,
+                _ => row.hits.clone_from(&other.hits),
+            },
+            (Row::Event(row), Row::Event(other)) => match field % 4 {
+                0 => row.person_id = other.person_id,
+                1 => row.control_type = other.control_type,
+                2 => row.kind = other.kind,
+                _ => row.body.clone_from(&other.body),
+            },
+            (row, other) => *row = other.clone(),
+        }
+        changed
+    }
+
+    fn root_of(segment: i64, header: &str, rows: &[Row]) -> Hash {
+        root(segment, header, rows.iter().enumerate().map(|(position, row)| row.hash(segment, position)))
+    }
+
+    proptest! {
+        #[test]
+        fn one_changed_field_of_one_row_changes_the_root(
+            segment in any::<i64>(), header in ".*", rows in rows(), at in any::<prop::sample::Index>(),
+            field in 0_usize..12, other in prop_oneof![control(), event()],
+        ) {
+            let known = root_of(segment, &header, &rows);
+            let at = at.index(rows.len());
+            let mut changed = rows.clone();
+            changed[at] = with_field_of(&rows[at], field, &other);
+            prop_assert_eq!(root_of(segment, &header, &changed) == known, changed == rows);
+
+            let mut moved = rows.clone();
+            moved.swap(0, at);
+            prop_assert_eq!(root_of(segment, &header, &moved) == known, moved == rows);
+            let mut fewer = rows.clone();
+            fewer.remove(at);
+            prop_assert_ne!(root_of(segment, &header, &fewer), known);
+            prop_assert_ne!(root_of(segment.wrapping_add(1), &header, &rows), known);
+            prop_assert_ne!(root_of(segment, &format!("{header} "), &rows), known);
+        }
+
+        #[test]
+        fn a_link_holds_its_place_the_root_and_all_before(
+            previous in any::<Hash>(), root in any::<Hash>(), seq in any::<i64>(), other in any::<Hash>(),
+        ) {
+            let known = link(&previous, seq, &root);
+            prop_assert_eq!(link(&other, seq, &root) == known, other == previous);
+            prop_assert_eq!(link(&previous, seq, &other) == known, other == root);
+            prop_assert_ne!(link(&previous, seq.wrapping_add(1), &root), known);
+        }
+    }
+
+    #[test]
+    fn nothing_is_not_the_same_as_an_empty_value() {
+        let control = |hits: Option<&str>, import_id| ControlRow {
+            person_id: 1,
+            control_type: ControlType::Pep,
+            snapshot_id: 1,
+            snapshot: [0; 32],
+            import_id,
+            hits: hits.map(str::to_owned),
+        };
+        let hashes = [control(None, None), control(Some(""), None), control(None, Some(0))];
+        let hashes: std::collections::HashSet<Hash> = hashes.iter().map(|row| row.hash(1, 0)).collect();
+        assert_eq!(hashes.len(), 3);
     }
 }

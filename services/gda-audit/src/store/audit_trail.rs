@@ -228,11 +228,11 @@ pub async fn control(
     .await
 }
 
-/// A person's controls before a segment, the newest first.
+/// A person's controls before one (segment and position), the newest first.
 pub async fn controls(
     db: impl PgExecutor<'_>,
     person_id: i64,
-    before: i64,
+    (segment, position): (i64, i32),
     limit: i64,
 ) -> Result<Vec<StoredControl>, sqlx::Error> {
     sqlx::query_as!(
@@ -240,9 +240,11 @@ pub async fn controls(
         r#"SELECT c.segment_id AS segment, c.position, c.type AS "type: i8", seg.header, s.document, c.hits
            FROM gda.controls c JOIN gda.segments seg ON seg.id = c.segment_id
            JOIN gda.person_snapshots s ON s.id = c.snapshot_id
-           WHERE c.person_id = $1 AND c.segment_id < $2 ORDER BY c.segment_id DESC, c.position DESC LIMIT $3"#,
+           WHERE c.person_id = $1 AND (c.segment_id, c.position) < ($2, $3)
+           ORDER BY c.segment_id DESC, c.position DESC LIMIT $4"#,
         person_id,
-        before,
+        segment,
+        position,
         limit,
     )
     .fetch_all(db)

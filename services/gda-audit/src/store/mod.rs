@@ -3,10 +3,13 @@
 pub mod audit;
 pub mod audit_trail;
 pub mod editions;
+pub mod export;
 pub mod flows;
 pub mod folders;
+pub mod heads;
 pub mod lists;
 pub mod persons;
+pub mod proof;
 
 use common::db::Part;
 

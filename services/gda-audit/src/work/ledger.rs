@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use common::clock::SharedClock;
 use sqlx::PgConnection;
 
-use crate::anchor::{Anchor, AnchorError, Signer};
+use crate::anchor::{self, Anchor, AnchorError, Signer};
+use crate::config::AuditConfig;
 use crate::domain::audit::{self, ControlRow, EventRow, Header};
 use crate::domain::person::Hash;
 use crate::store::audit::{self as store, Head, NewSegment};
@@ -51,9 +52,13 @@ pub struct Segment<'a> {
 }
 
 impl Ledger {
-    /// Heads go to `anchor`, signed by `signer`.
-    pub fn new(anchor: Arc<dyn Anchor>, signer: Signer, clock: SharedClock) -> Self {
-        Self { anchor, signer, clock, anchored: AtomicI64::new(0) }
+    /// With the configured anchor and key.
+    ///
+    /// # Errors
+    /// They are not what they should be.
+    pub fn open(config: &AuditConfig, clock: SharedClock) -> anyhow::Result<Self> {
+        let (anchor, signer) = (anchor::open(&config.anchor.url)?, Signer::new(&config.signing_key)?);
+        Ok(Self { anchor, signer, clock, anchored: AtomicI64::new(0) })
     }
 
     /// Appends a segment, as the last thing in its transaction: whoever comes next waits until that ends.

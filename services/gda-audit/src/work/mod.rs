@@ -6,3 +6,5 @@ pub mod fetch;
 pub mod folders;
 pub mod import;
 pub mod ledger;
+pub mod replay;
+pub mod verify;

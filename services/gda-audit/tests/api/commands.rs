@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::support::SIGNING_KEY;
+
 fn run(args: &[&str], input: &str) -> (bool, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_gda-audit"))
         .args(args)
@@ -101,7 +103,7 @@ fn a_wrong_configuration_is_named_by_its_key() {
             .arg("check-config")
             .env("GARANT__DATABASE__URL", "postgres://gda@127.0.0.1/gda")
             .env("GARANT__AUDIT__ANCHOR__URL", "file:///var/lib/garant/heads")
-            .env("GARANT__AUDIT__SIGNING_KEY", "a signing key of the tests, long enough")
+            .env("GARANT__AUDIT__SIGNING_KEY", SIGNING_KEY)
             .env("GARANT__WEBHOOKS__KEY_SECRET", "a secret of the tests, 32 characters or more")
             .env(name, value)
             .output()
@@ -111,12 +113,24 @@ fn a_wrong_configuration_is_named_by_its_key() {
     assert!(check("GARANT__RENEWAL__POLL_MS", "500").0);
     for (name, value, key) in [
         ("GARANT__AUDIT__SIGNING_KEY", "short", "audit.signing_key"),
-        ("GARANT__AUDIT__ANCHOR__URL", "ftp://x", "audit.anchor.url"),
         ("GARANT__AUDIT__ANCHOR__URL", "", "audit.anchor.url"),
     ] {
         let (valid, said) = check(name, value);
         assert!(!valid && said.contains(key), "{key}: {said}");
     }
+    for (anchor, said) in [
+        ("ftp://user:hush@sink/", "must be file:///"),
+        ("postgres://other:hush@127.0.0.1:5432/gda", "must be another database"),
+    ] {
+        let (valid, told) = check("GARANT__AUDIT__ANCHOR__URL", anchor);
+        assert!(!valid && told.contains("audit.anchor.url") && told.contains(said), "{told}");
+        assert!(!told.contains("hush"), "{told}");
+    }
+    for anchor in ["https://user:hush@sink/heads", "postgres://other@sink/heads"] {
+        assert!(check("GARANT__AUDIT__ANCHOR__URL", anchor).0);
+    }
+    let (valid, told) = check("GARANT__AUDIT__SIGNING_KEY", "hush");
+    assert!(!valid && told.contains("audit.signing_key") && !told.contains("hush"), "{told}");
     let list = |rest: &str| format!(r#"[{{source="UN", control_type="BLACKLIST", format="UN_XML"{rest}}}]"#);
     assert!(check("GARANT__LISTS", &list("")).0);
     for (rest, key) in [

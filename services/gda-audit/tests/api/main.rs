@@ -8,12 +8,16 @@
     reason = "a test is an outside client, and its helpers fail as it does"
 )]
 
+mod anchors;
+mod audit_proof;
 mod audit_trail;
 mod commands;
+mod export;
 mod imports;
 mod official_source;
 mod openapi;
 mod privacy;
+mod replay;
 mod risk_folders;
 mod screening;
 mod support;

@@ -14,7 +14,7 @@ use testkit::postgres::Postgres;
 use testkit::process::{Service, free_port};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{SCOPES, sandbox};
+use crate::support::{SCOPES, SIGNING_KEY, sandbox};
 
 /// Of persons who are screened, and of records.
 const SECRETS: &[&str] = &[
@@ -47,6 +47,9 @@ async fn a_whole_run_at_trace_level_shows_nothing_personal() {
         ("AUTH__ISSUERS", &issuers),
         ("LISTS", &lists.replace('\n', " ")),
         ("RENEWAL__POLL_MS", "100"),
+        ("AUDIT__ANCHOR__URL", &format!("file://{}", directory.path().join("heads").display())),
+        ("AUDIT__SIGNING_KEY", SIGNING_KEY),
+        ("WEBHOOKS__KEY_SECRET", "a secret of the tests, 32 characters or more"),
         ("TELEMETRY__LEVEL", "trace"),
         ("TELEMETRY__OTLP_ENDPOINT", &collector.endpoint()),
         ("SERVER__LISTEN", &format!("127.0.0.1:{port}")),

@@ -12,11 +12,15 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tempfile::TempDir;
 use testkit::issuer::Issuer;
 use testkit::postgres::{Database, Postgres};
 use tokio::sync::OnceCell;
+use url::Url;
 
 pub const SCOPES: &str = "screening:read screening:write screening:decide lists:write";
+/// 32 bytes.
+pub const SIGNING_KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
 pub struct TestApp {
     pub base: String,
@@ -24,10 +28,9 @@ pub struct TestApp {
     pub issuer: Issuer,
     pub pool: PgPool,
     pub database: Database,
-    /// The file that keeps the heads of the audit trail.
-    pub anchor: PathBuf,
-    config: Config,
-    _directory: tempfile::TempDir,
+    pub config: Config,
+    /// Where the file of anchored heads is.
+    pub anchor: TempDir,
 }
 
 /// A list without official URLs.
@@ -57,17 +60,27 @@ pub async fn app_with(lists: Vec<ListConfig>) -> TestApp {
     app_configured(lists, |_| ()).await
 }
 
+/// With an anchor at this URL, or in a file.
+pub async fn app_of(lists: Vec<ListConfig>, anchor_url: Option<String>) -> TestApp {
+    let anchored = |config: &mut Config| {
+        if let Some(url) = anchor_url {
+            config.audit.anchor.url = url.into();
+        }
+    };
+    app_configured(lists, anchored).await
+}
+
 pub async fn app_configured(lists: Vec<ListConfig>, change: impl FnOnce(&mut Config)) -> TestApp {
     let postgres = Postgres::shared().await.unwrap();
     let template = template(postgres).await;
     let database = postgres.database_from_template("gda_audit", template).await.unwrap();
     let issuer = Issuer::start().await.unwrap();
     let mut config = config(&database);
+    let anchor = tempfile::tempdir().unwrap();
+    let file = Url::from_file_path(anchor.path().join("heads.jsonl")).unwrap();
+    config.audit.anchor.url = String::from(file).into();
+    config.audit.signing_key = SIGNING_KEY.to_owned().into();
     config.lists = lists;
-    let directory = tempfile::tempdir().unwrap();
-    let anchor = directory.path().join("heads");
-    config.audit.anchor.url = format!("file://{}", anchor.display()).into();
-    config.audit.signing_key = "a signing key of the tests, long enough".to_owned().into();
     config.renewal.poll_ms = 100;
     config.auth.issuers = vec![common::auth::IssuerConfig {
         issuer: issuer.issuer(),
@@ -76,16 +89,7 @@ pub async fn app_configured(lists: Vec<ListConfig>, change: impl FnOnce(&mut Con
     change(&mut config);
     let pool = PgPool::connect(&database.superuser_url).await.unwrap();
     let base = start(config.clone()).await;
-    TestApp {
-        base,
-        http: testkit::http::client().unwrap(),
-        issuer,
-        pool,
-        database,
-        anchor,
-        config,
-        _directory: directory,
-    }
+    TestApp { base, http: testkit::http::client().unwrap(), issuer, pool, database, config, anchor }
 }
 
 async fn start(config: Config) -> String {
@@ -137,6 +141,30 @@ impl TestApp {
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base)).bearer_auth(self.token(SCOPES))
+    }
+
+    /// Adds source `S` and these flows of it, by name and control types.
+    pub async fn add_flows(&self, flows: &[(&str, &[&str])]) {
+        let source = self.request(Method::POST, "/sources").json(&json!({"name": "S"}));
+        assert!(source.send().await.unwrap().status().is_success());
+        for (name, control_types) in flows {
+            let flow = json!({"name": name, "source": "S", "controlTypes": control_types});
+            body(self.request(Method::POST, "/flows").json(&flow), StatusCode::CREATED).await;
+        }
+    }
+
+    /// `PUT /checkrisk` of somebody.
+    pub fn check_risk(&self, flow: &str, reference: &str, first: &str, last: &str) -> RequestBuilder {
+        let person = json!({
+            "externalRef": {"externalRefId": reference}, "identity": {"firstName": first, "lastName": last},
+        });
+        self.request(Method::PUT, &format!("/checkrisk?flowName={flow}")).json(&person)
+    }
+
+    /// Controls somebody; the person's number.
+    pub async fn checked(&self, flow: &str, reference: &str, first: &str, last: &str) -> String {
+        let checked = body(self.check_risk(flow, reference, first, last), StatusCode::OK).await;
+        checked["personId"].as_str().unwrap().to_owned()
     }
 
     pub async fn get(&self, path: &str) -> Value {
