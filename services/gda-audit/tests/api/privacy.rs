@@ -70,6 +70,7 @@ async fn a_whole_run_at_trace_level_shows_nothing_personal() {
     let client = Caller { http: &http, base: format!("http://127.0.0.1:{port}"), token: &token };
     imports(&client).await;
     screenings(&client).await;
+    folders(&client).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
 
     let metrics = http.get(format!("{management}/metrics")).send().await.unwrap().text().await.unwrap();
@@ -112,6 +113,16 @@ impl Caller<'_> {
         self.http.post(format!("{}{path}", self.base)).bearer_auth(self.token)
     }
 
+    async fn put(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        let put = self.http.put(format!("{}{path}", self.base)).bearer_auth(self.token);
+        let answer = put.json(body).send().await.unwrap();
+        (answer.status(), answer.json().await.unwrap())
+    }
+
+    async fn get(&self, path: &str) -> StatusCode {
+        self.http.get(format!("{}{path}", self.base)).bearer_auth(self.token).send().await.unwrap().status()
+    }
+
     async fn upload(&self, source: &str, name: &str, content: impl Into<Vec<u8>>, status: StatusCode) {
         let part = Part::bytes(content.into()).file_name(name.to_owned());
         let upload = self.post(&format!("/lists/{source}/imports")).multipart(Form::new().part("file", part));
@@ -141,6 +152,57 @@ async fn imports(client: &Caller<'_>) {
     client.upload("UN", "un.xml", un.replace("<FIRST_NAME>", "<Prixolotl>"), refused).await;
     client.upload("OFAC", "sdn.csv", "Prixolotl,\"Yttrebank\",individual\n", refused).await;
     client.upload("PEP", "pep.csv", "id,schema,name\nPrixolotl,Person,Yttrebank,Zqyxandros\n", refused).await;
+}
+
+/// Persons who are kept, what is said of them, and the trail of it; also where it is refused.
+async fn folders(client: &Caller<'_>) {
+    client.told("/sources", &json!({"name": "S"}), StatusCode::CREATED).await;
+    let flow = json!({"name": "gda", "source": "S", "controlTypes": ["BLACKLIST"]});
+    client.told("/flows", &flow, StatusCode::CREATED).await;
+    let webhook = json!({"url": "https://zqyxandros.invalid/Qwertholm", "events": ["BLACKLIST_PEP_RISK_STATUS_UPDATE"]});
+    client.told("/webhooks", &webhook, StatusCode::CREATED).await;
+    let person = json!({
+        "externalRef": {"externalRefId": "XK77421908"},
+        "identity": {
+            "firstName": "Farazan", "lastName": "Quillab", "maidenName": "Qwertholm",
+            "birth": {"date": "1957-11-23", "place": "Yttrebank"},
+        },
+        "postalAddress": {"city": "Vlumbertine"}, "proofOfId": {"number": "XK77421908"},
+    });
+    let (status, checked) = client.put("/checkrisk?flowName=gda", &person).await;
+    assert_eq!(status, StatusCode::OK, "{checked}");
+    let folder = format!("/riskfolders/{}", checked["risks"][0]["id"].as_str().unwrap());
+    let wrong = [
+        ("identity", json!({"lastName": "Zqyxandros", "birth": {"date": "Zqyxandros"}})),
+        ("identity", json!({"Vlumbertine": "Zqyxandros"})),
+        ("postalAddress", json!("Yttrebank")),
+        ("personType", json!("Qwertholm")),
+    ];
+    for (field, value) in wrong {
+        let mut person = person.clone();
+        person[field] = value;
+        assert_eq!(client.put("/checkrisk?flowName=gda", &person).await.0, StatusCode::BAD_REQUEST);
+    }
+    assert_eq!(client.put("/checkrisk?flowName=Zqyxandros", &person).await.0, StatusCode::NOT_FOUND);
+    let comment = json!({"text": "Vlumbertine told me"});
+    client.told(&format!("{folder}/comments"), &comment, StatusCode::CREATED).await;
+    let decision = json!({"state": "MATCH", "reason": "Zqyxandros is Qwertholm", "version": 2});
+    client.told(&format!("{folder}/status"), &decision, StatusCode::OK).await;
+    client.told(&format!("{folder}/status"), &decision, StatusCode::CONFLICT).await;
+    let trail = "/pisteaudit?sourceName=S&controlType=BLACKLIST&externalRefId=";
+    assert_eq!(client.get(&format!("{trail}XK77421908")).await, StatusCode::OK);
+    assert_eq!(client.get(&format!("{trail}Zqyxandros")).await, StatusCode::NOT_FOUND);
+    for path in [
+        &folder,
+        "/riskfolders?externalRefId=XK77421908",
+        "/riskfolders?Qwertholm=1",
+        "/riskfolders/Zqyxandros",
+        "/audit/verify",
+        "/audit/export?sourceName=S",
+        "/persons/1/controls",
+    ] {
+        client.get(path).await;
+    }
 }
 
 async fn screenings(client: &Caller<'_>) {
