@@ -165,9 +165,9 @@ async fn folders(client: &Caller<'_>) {
         "externalRef": {"externalRefId": "XK77421908"},
         "identity": {
             "firstName": "Farazan", "lastName": "Quillab", "maidenName": "Qwertholm",
-            "birth": {"date": "1957-11-23", "place": "Yttrebank"},
+            "birth": {"place": "Yttrebank"},
         },
-        "postalAddress": {"city": "Vlumbertine"}, "proofOfId": {"number": "XK77421908"},
+        "postalAddress": {"city": "Vlumbertine"}, "proofOfId": {"number": "XK77421908", "issueDate": "1957-11-23"},
     });
     let (status, checked) = client.put("/checkrisk?flowName=gda", &person).await;
     assert_eq!(status, StatusCode::OK, "{checked}");
