@@ -12,6 +12,10 @@ async fn every_operation_needs_its_scope() {
         (Method::POST, "/compare", "screening:read", "lists:write"),
         (Method::GET, "/lists", "screening:read", "lists:write"),
         (Method::GET, "/lists/UN/editions/1", "screening:read", "lists:write"),
+        (Method::GET, "/audit/verify", "screening:read", "lists:write"),
+        (Method::GET, "/audit/export", "screening:read", "lists:write"),
+        (Method::GET, "/persons/1/controls", "screening:read", "lists:write"),
+        (Method::GET, "/persons/1/controls/1-0/replay", "screening:read", "lists:write"),
         (Method::POST, "/lists/UN/imports", "lists:write", "screening:read"),
     ] {
         let request = || app.http.request(method.clone(), format!("{}{path}", app.base));
