@@ -80,7 +80,7 @@ pub struct QueueQuery {
     list: Option<String>,
     /// Folders with at least this score, 0–100.
     #[param(nullable = false, minimum = 0, maximum = 100)]
-    min_score: Option<f32>,
+    min_score: Option<f64>,
     /// `next` of the page before.
     #[param(nullable = false)]
     after: Option<String>,
@@ -171,9 +171,9 @@ pub async fn list(
         source: query.source_name.as_deref(),
         reference: query.external_ref_id.as_deref(),
         list: query.list.as_deref(),
-        least_score: query.min_score.unwrap_or(0.0),
+        least_score: query.min_score.unwrap_or(0.0) as f32,
     };
-    if !(0.0..=100.0).contains(&filter.least_score) {
+    if query.min_score.is_some_and(|least| !(0.0..=100.0).contains(&least)) {
         return Err(FieldError::new("minScore", "must be 0 to 100").into());
     }
     let after = parsed("after", query.after.as_deref(), parse_place)?;
