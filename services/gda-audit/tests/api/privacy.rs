@@ -31,7 +31,7 @@ const SECRETS: &[&str] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_whole_run_at_trace_level_shows_nothing_personal() {
+async fn nothing_personal_is_logged() {
     let (collector, issuer) = (Collector::start().await, Issuer::start().await.unwrap());
     let directory = tempfile::tempdir().unwrap();
     let database = Postgres::shared().await.unwrap().database("gda_audit").await.unwrap();

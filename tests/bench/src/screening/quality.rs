@@ -58,19 +58,21 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     println!("Machine: {}.\n", machine::name());
     let ours = Verdicts::of(&development, &scores(&development)?, options.threshold);
+    let mut summaries = vec![("development", &ours)];
+    let (kept, peer);
     if options.held_out {
-        let kept = Verdicts::of(&held_out, &scores(&held_out)?, options.threshold);
+        kept = Verdicts::of(&held_out, &scores(&held_out)?, options.threshold);
         let peers = if options.without_peers { None } else { Peers::install() };
-        let peer = peers.map(|peers| logic_v1(&peers, &held_out)).transpose()?;
+        peer = peers.map(|peers| logic_v1(&peers, &held_out)).transpose()?;
         table(&ours, Some(&kept), peer.as_ref());
-        println!("\nDevelopment, threshold {}: {}.", options.threshold, ours.summary());
-        println!("Held out: {}.", kept.summary());
-        if let Some(peer) = &peer {
-            println!("LogicV1, held out, at its best threshold {:.2}: {}.", peer.threshold, peer.summary());
-        }
+        summaries.push(("held out", &kept));
+        summaries.extend(peer.as_ref().map(|peer| ("LogicV1, held out", peer)));
     } else {
         table(&ours, None, None);
-        println!("\nDevelopment, threshold {}: {}.", options.threshold, ours.summary());
+    }
+    println!("\n| | threshold | precision | recall | F1 |\n|---|---|---|---|---|");
+    for (part, verdicts) in summaries {
+        println!("| {part} | {} | {} |", verdicts.threshold, verdicts.summary());
     }
     alerts(&un, false, options.threshold, false)?;
     if options.held_out {
@@ -108,7 +110,7 @@ impl Verdicts {
 
     fn summary(&self) -> String {
         let (precision, recall) = (self.whole.precision(), self.whole.recall());
-        format!("precision {precision:.3}, recall {recall:.3}, F1 {:.3}", self.whole.f1())
+        format!("{precision:.3} | {recall:.3} | {:.3}", self.whole.f1())
     }
 }
 
