@@ -301,14 +301,24 @@ fn mappers_of(errors: Errors, path: Option<Value>) -> impl Iterator<Item = Value
     })
 }
 
+/// Prefixes of one regular expression: Envoy refuses one whose program is longer than 100 instructions.
+const PREFIXES_AT_ONCE: usize = 5;
+
 /// Matches the service's paths as its routes do, whatever the query.
 fn path_filter(table: &RouteTable, service: &str) -> Value {
     let routes = table.route.iter().filter(|route| route.service == service);
     let prefixes: Vec<&str> = routes.flat_map(|route| &route.prefixes).map(String::as_str).collect();
-    let regex = format!("(?:{})(?:[/?].*)?", prefixes.join("|"));
-    json!({ "header_filter": { "header": {
-        "name": ":path", "string_match": { "safe_regex": { "regex": regex } },
-    } } })
+    let filter = |prefixes: &[&str]| {
+        let regex = format!("(?:{})(?:[/?].*)?", prefixes.join("|"));
+        json!({ "header_filter": { "header": {
+            "name": ":path", "string_match": { "safe_regex": { "regex": regex } },
+        } } })
+    };
+    let mut filters: Vec<Value> = prefixes.chunks(PREFIXES_AT_ONCE).map(filter).collect();
+    if filters.len() == 1 {
+        return filters.remove(0);
+    }
+    json!({ "or_filter": { "filters": filters } })
 }
 
 /// A running Envoy, ended when dropped and when our process ends.

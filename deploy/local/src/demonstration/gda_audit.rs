@@ -141,7 +141,7 @@ async fn audited(caller: &Caller, token: &str) -> Result<()> {
     ensure!(risk["status"] == "POTENTIAL_RISK", "the listed client is no risk");
 
     let analyst = &caller.token(Some("analyst"), Some("screening:read screening:decide")).await?;
-    let decision = json!({"state": "MATCH", "reason": "same birth date and place", "version": 1});
+    let decision = json!({"state": "MATCH", "reason": "the passport is the one on the list", "version": 1});
     let path = format!("/riskfolders/{}/status", text(risk, "id")?);
     let decide = |request: RequestBuilder| request.bearer_auth(analyst).json(&decision);
     caller.call(Method::POST, &path, &decision.to_string(), StatusCode::OK, decide).await?;
@@ -155,6 +155,9 @@ async fn audited(caller: &Caller, token: &str) -> Result<()> {
         "the decision is not in the trail"
     );
     println!("\nAs the analyst decided.");
+    let get = |request: RequestBuilder| request.bearer_auth(token);
+    let report = caller.call(Method::GET, "/audit/verify", "", StatusCode::OK, get).await?;
+    ensure!(report["valid"] == true, "the audit trail does not verify");
     Ok(())
 }
 
