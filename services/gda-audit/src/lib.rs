@@ -7,6 +7,7 @@
 //! | [`batch`] | `screen` and `compare` on the command line |
 //! | [`domain`] | the rules, pure: records, screening |
 //! | [`lists`] | readers of official lists, one file per format |
+//! | [`person_file`] | readers of uploaded files of persons |
 //! | [`catalogue`] | the editions in force, indexed |
 //! | [`work`] | importing and fetching editions |
 //! | [`store`] | all SQL |
@@ -19,6 +20,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod lists;
+pub mod person_file;
 pub mod store;
 pub mod wire;
 pub mod work;
@@ -33,11 +35,13 @@ use common::auth::Authenticator;
 use common::clock::{SharedClock, SystemClock};
 use common::server::{Health, Server, Service};
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::anchor::Signer;
 use crate::catalogue::Holder;
 use crate::config::Config;
+use crate::work::batch::{Background, ChunkScreener};
 use crate::work::fetch::Fetcher;
 use crate::work::import::Importer;
 use crate::work::ledger::Ledger;
@@ -45,9 +49,11 @@ use crate::work::ledger::Ledger;
 /// The service's name: in tokens' `aud`, in metrics, in paths of its documentation.
 pub const SERVICE: &str = "gda-audit";
 /// Crates whose logs follow the configured level.
-pub const LOG_TARGETS: [&str; 2] = ["common", "gda_audit"];
+pub const LOG_TARGETS: [&str; 3] = ["common", "gda_audit", "jobs"];
 /// Connections of what runs beside the requests: following and renewing the lists.
 const BACKGROUND_CONNECTIONS: u32 = 4;
+/// How long jobs may go on after the last request was answered.
+const JOBS_GRACE: Duration = Duration::from_secs(3);
 
 /// What handlers share.
 pub struct State {
@@ -65,6 +71,8 @@ pub struct State {
     pub importer: Importer,
     /// Fetches them.
     pub fetcher: Fetcher,
+    /// Places for files of persons that are taken in.
+    pub uploads: Semaphore,
 }
 
 /// The route table. Paths are given without the trailing slash; both forms are served.
@@ -77,6 +85,11 @@ fn routes(app: &mut ServiceConfig) {
         .service(resource("/flows").route(get().to(flows::list_flows)).route(post().to(flows::add_flow)))
         .service(resource("/checkrisk").route(put().to(check_risk::check)))
         .service(resource("/pisteaudit").route(get().to(audit_trail::show)))
+        .service(resource("/imports").route(get().to(imports::list)))
+        .service(resource("/imports/stock").route(post().to(import_persons::import_stock)))
+        .service(resource("/imports/accident").route(post().to(import_persons::import_accident)))
+        .service(resource("/imports/{id}").route(get().to(imports::show)))
+        .service(resource("/imports/{id}/rejections").route(get().to(imports::rejections)))
         .service(resource("/lists").route(get().to(lists::list)))
         .service(resource("/lists/{source}/imports").route(post().to(import_list::import)))
         .service(resource("/lists/{source}/editions/{id}").route(get().to(lists::show_edition)))
@@ -86,6 +99,7 @@ fn routes(app: &mut ServiceConfig) {
 /// The service, ready to run.
 pub struct Application {
     server: Server,
+    jobs: jobs::Runner,
     background: [JoinHandle<()>; 2],
 }
 
@@ -121,7 +135,9 @@ impl Application {
             tokio::spawn(holder.clone().follow(Duration::from_millis(config.renewal.poll_ms))),
             tokio::spawn(fetcher(&own_pool)?.keep_renewing(config.lists.clone())),
         ];
+        let jobs = start_jobs(&config, &clock, &holder, &ledger)?;
         let state = web::Data::new(State {
+            uploads: Semaphore::new(config.batch.uploads),
             importer: importer(&pool),
             fetcher: fetcher(&pool)?,
             pool,
@@ -139,7 +155,7 @@ impl Application {
         };
         let health = Health::new(config.database.pool_of(1)?);
         let server = Server::bind(&config.server, &config.management, health, registry, service)?;
-        Ok(Self { server, background })
+        Ok(Self { server, jobs, background })
     }
 
     /// The public address.
@@ -147,7 +163,7 @@ impl Application {
         self.server.address()
     }
 
-    /// Serves until SIGTERM or SIGINT; then requests under way end.
+    /// Serves until SIGTERM or SIGINT; then requests under way end, and jobs are finished or given back.
     pub async fn run_until_stopped(self) -> anyhow::Result<()> {
         tracing::info!(
             address = %self.server.address(),
@@ -155,7 +171,29 @@ impl Application {
             "serving"
         );
         self.server.run_until_stopped().await?;
+        self.jobs.shutdown(JOBS_GRACE).await;
         self.background.iter().for_each(JoinHandle::abort);
         Ok(())
     }
+}
+
+fn start_jobs(
+    config: &Config,
+    clock: &SharedClock,
+    holder: &Arc<Holder>,
+    ledger: &Arc<Ledger>,
+) -> anyhow::Result<jobs::Runner> {
+    let concurrency = config.batch.concurrency;
+    let mut settings = jobs::Settings::new(format!("{SERVICE}-{}", std::process::id()));
+    settings.concurrency = concurrency;
+    settings.lease = Duration::from_secs(config.batch.lease_s);
+    // Each job works on one connection and renews its lease on another; three are for the queue.
+    let pool = config.database.pool_of(u32::try_from(2 * concurrency + 3)?)?;
+    let background = Background {
+        pool: pool.clone(),
+        clock: clock.clone(),
+        holder: holder.clone(),
+        ledger: ledger.clone(),
+    };
+    Ok(jobs::Runner::start(pool, settings, vec![Arc::new(ChunkScreener(background))]))
 }

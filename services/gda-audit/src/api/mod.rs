@@ -5,6 +5,8 @@ pub mod check_risk;
 pub mod compare;
 pub mod flows;
 pub mod import_list;
+pub mod import_persons;
+pub mod imports;
 pub mod lists;
 pub mod openapi;
 pub mod scope;

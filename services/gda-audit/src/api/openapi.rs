@@ -9,7 +9,7 @@ use utoipa::openapi::{Content, Ref};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{audit_trail, check_risk, compare, flows, import_list, lists, screen};
+use super::{audit_trail, check_risk, compare, flows, import_list, import_persons, imports, lists, screen};
 
 const DOCUMENT: &str = "/docs/gda-audit/openapi.json";
 const PAGE: &str = "/docs/gda-audit/index.html";
@@ -32,6 +32,11 @@ const PAGE: &str = "/docs/gda-audit/index.html";
         flows::list_flows,
         check_risk::check,
         audit_trail::show,
+        import_persons::import_stock,
+        import_persons::import_accident,
+        imports::list,
+        imports::show,
+        imports::rejections,
     )
 )]
 struct Document;

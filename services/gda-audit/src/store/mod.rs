@@ -5,6 +5,7 @@ pub mod audit_trail;
 pub mod editions;
 pub mod flows;
 pub mod folders;
+pub mod imports;
 pub mod lists;
 pub mod persons;
 
@@ -31,4 +32,17 @@ pub fn parts() -> [Part; 2] {
         Part { schema: "jobs", migrator: &jobs::MIGRATOR, append_only: &[] },
         Part { schema: "gda", migrator: &MIGRATOR, append_only: &APPEND_ONLY },
     ]
+}
+
+/// For bulk work, which is bounded by its input and not by time: its statements may run as long as they need, but none
+/// waits long for a row that another transaction holds. A plan that was made while a table was empty must not be used
+/// when it has millions of rows.
+pub async fn bulk_settings(db: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "SELECT set_config('statement_timeout', '0', true) AS a, set_config('lock_timeout', '10s', true) AS b,
+                set_config('plan_cache_mode', 'force_custom_plan', true) AS c"
+    )
+    .fetch_one(db)
+    .await
+    .map(drop)
 }

@@ -8,6 +8,7 @@
     reason = "a test is an outside client, and its helpers fail as it does"
 )]
 
+mod batches;
 mod commands;
 mod imports;
 mod official_source;

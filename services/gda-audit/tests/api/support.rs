@@ -12,11 +12,15 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tempfile::TempDir;
 use testkit::issuer::Issuer;
 use testkit::postgres::{Database, Postgres};
 use tokio::sync::OnceCell;
+use url::Url;
 
-pub const SCOPES: &str = "screening:read lists:write";
+pub const SCOPES: &str = "screening:read screening:write screening:decide lists:write";
+/// 32 bytes.
+pub const SIGNING_KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
 pub struct TestApp {
     pub base: String,
@@ -24,7 +28,9 @@ pub struct TestApp {
     pub issuer: Issuer,
     pub pool: PgPool,
     pub database: Database,
-    config: Config,
+    pub config: Config,
+    /// Where the file of anchored heads is.
+    pub anchor: TempDir,
 }
 
 /// A list without official URLs.
@@ -50,11 +56,20 @@ pub async fn app() -> TestApp {
 }
 
 pub async fn app_with(lists: Vec<ListConfig>) -> TestApp {
+    app_of(lists, None).await
+}
+
+/// With an anchor at this URL, or in a file.
+pub async fn app_of(lists: Vec<ListConfig>, anchor_url: Option<String>) -> TestApp {
     let postgres = Postgres::shared().await.unwrap();
     let template = template(postgres).await;
     let database = postgres.database_from_template("gda_audit", template).await.unwrap();
     let issuer = Issuer::start().await.unwrap();
     let mut config = config(&database);
+    let anchor = tempfile::tempdir().unwrap();
+    let file = Url::from_file_path(anchor.path().join("heads.jsonl")).unwrap();
+    config.audit.anchor.url = anchor_url.unwrap_or_else(|| file.into()).into();
+    config.audit.signing_key = SIGNING_KEY.to_owned().into();
     config.lists = lists;
     config.renewal.poll_ms = 100;
     config.auth.issuers = vec![common::auth::IssuerConfig {
@@ -63,7 +78,7 @@ pub async fn app_with(lists: Vec<ListConfig>) -> TestApp {
     }];
     let pool = PgPool::connect(&database.superuser_url).await.unwrap();
     let base = start(config.clone()).await;
-    TestApp { base, http: testkit::http::client().unwrap(), issuer, pool, database, config }
+    TestApp { base, http: testkit::http::client().unwrap(), issuer, pool, database, config, anchor }
 }
 
 async fn start(config: Config) -> String {
@@ -113,6 +128,61 @@ impl TestApp {
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base)).bearer_auth(self.token(SCOPES))
+    }
+
+    /// Adds source `S` and these flows of it, by name and control types.
+    pub async fn add_flows(&self, flows: &[(&str, &[&str])]) {
+        let source = self.request(Method::POST, "/sources").json(&json!({"name": "S"}));
+        assert!(source.send().await.unwrap().status().is_success());
+        for (name, control_types) in flows {
+            let flow = json!({"name": name, "source": "S", "controlTypes": control_types});
+            body(self.request(Method::POST, "/flows").json(&flow), StatusCode::CREATED).await;
+        }
+    }
+
+    /// `PUT /checkrisk` of somebody.
+    pub fn check_risk(&self, flow: &str, reference: &str, first: &str, last: &str) -> RequestBuilder {
+        let person = json!({
+            "externalRef": {"externalRefId": reference}, "identity": {"firstName": first, "lastName": last},
+        });
+        self.request(Method::PUT, &format!("/checkrisk?flowName={flow}")).json(&person)
+    }
+
+    /// `POST /imports/stock` of a file.
+    pub fn import_persons(
+        &self,
+        flow: &str,
+        media_type: &str,
+        file: impl Into<reqwest::Body>,
+    ) -> RequestBuilder {
+        let path = format!("/imports/stock?flowName={flow}&subSources=north,south");
+        self.request(Method::POST, &path).header("content-type", media_type).body(file)
+    }
+
+    /// An import that has ended.
+    pub async fn ended(&self, import: &Value) -> Value {
+        let path = format!("/imports/{}", import["dataImportId"].as_str().unwrap());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let import = self.get(&path).await;
+            if import.get("endedAt").is_some() {
+                return import;
+            }
+            assert!(Instant::now() < deadline, "it does not end: {import}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Imports persons and waits until they are screened.
+    pub async fn imported(&self, flow: &str, file: impl Into<reqwest::Body>) -> Value {
+        let taken = body(self.import_persons(flow, "text/csv", file), StatusCode::ACCEPTED).await;
+        self.ended(&taken).await
+    }
+
+    /// Controls somebody; the person's number.
+    pub async fn checked(&self, flow: &str, reference: &str, first: &str, last: &str) -> String {
+        let checked = body(self.check_risk(flow, reference, first, last), StatusCode::OK).await;
+        checked["personId"].as_str().unwrap().to_owned()
     }
 
     pub async fn get(&self, path: &str) -> Value {
