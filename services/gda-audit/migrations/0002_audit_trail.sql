@@ -29,8 +29,9 @@ CREATE TABLE gda.persons (
     source_id           bigint  NOT NULL,
     reference           text    NOT NULL,
     snapshot_id         bigint  NOT NULL,
-    -- Of its last control.
-    flow_id             bigint  NOT NULL,
+    -- Of its last control of each type.
+    flow_blacklist      bigint,
+    flow_pep            bigint,
     -- The last import that brought it.
     import_id           bigint,
     -- In how many imports it was controlled, by the imports' type and by control type.
@@ -40,7 +41,6 @@ CREATE TABLE gda.persons (
     accident_pep        integer NOT NULL DEFAULT 0,
     UNIQUE (source_id, reference)
 );
-CREATE INDEX persons_by_flow ON gda.persons (flow_id, id);
 
 CREATE SEQUENCE gda.snapshot_id;
 CREATE TABLE gda.person_snapshots (

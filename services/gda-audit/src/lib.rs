@@ -45,6 +45,7 @@ use crate::work::batch::{Background, ChunkScreener};
 use crate::work::fetch::Fetcher;
 use crate::work::import::Importer;
 use crate::work::ledger::Ledger;
+use crate::work::rescreen;
 
 /// The service's name: in tokens' `aud`, in metrics, in paths of its documentation.
 pub const SERVICE: &str = "gda-audit";
@@ -93,6 +94,7 @@ fn routes(app: &mut ServiceConfig) {
         .service(resource("/lists").route(get().to(lists::list)))
         .service(resource("/lists/{source}/imports").route(post().to(import_list::import)))
         .service(resource("/lists/{source}/editions/{id}").route(get().to(lists::show_edition)))
+        .service(resource("/lists/{source}/editions/{id}/rescreening").route(get().to(rescreening::show)))
         .configure(openapi::routes);
 }
 
@@ -195,5 +197,10 @@ fn start_jobs(
         holder: holder.clone(),
         ledger: ledger.clone(),
     };
-    Ok(jobs::Runner::start(pool, settings, vec![Arc::new(ChunkScreener(background))]))
+    let handlers: Vec<Arc<dyn jobs::Handler>> = vec![
+        Arc::new(ChunkScreener(background.clone())),
+        Arc::new(rescreen::Splitter(background.clone())),
+        Arc::new(rescreen::Rescreener(background)),
+    ];
+    Ok(jobs::Runner::start(pool, settings, handlers))
 }

@@ -9,6 +9,7 @@ pub mod import_persons;
 pub mod imports;
 pub mod lists;
 pub mod openapi;
+pub mod rescreening;
 pub mod scope;
 pub mod screen;
 

@@ -9,7 +9,9 @@ use utoipa::openapi::{Content, Ref};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{audit_trail, check_risk, compare, flows, import_list, import_persons, imports, lists, screen};
+use super::{
+    audit_trail, check_risk, compare, flows, import_list, import_persons, imports, lists, rescreening, screen,
+};
 
 const DOCUMENT: &str = "/docs/gda-audit/openapi.json";
 const PAGE: &str = "/docs/gda-audit/index.html";
@@ -37,6 +39,7 @@ const PAGE: &str = "/docs/gda-audit/index.html";
         imports::list,
         imports::show,
         imports::rejections,
+        rescreening::show,
     )
 )]
 struct Document;

@@ -296,7 +296,7 @@ pub async fn count_chunk(
         r#"UPDATE gda.imports
            SET chunks_done = chunks_done + 1, accepted = accepted + $2, rejected = rejected + $3,
                editions = ARRAY(SELECT DISTINCT unnest(editions || $4) ORDER BY 1),
-               ended_at = CASE WHEN chunks_done + 1 = chunks AND failure IS NULL THEN $5 ELSE ended_at END
+               ended_at = CASE WHEN chunks_done + 1 = chunks AND failure IS NULL THEN $5::timestamptz ELSE ended_at END
            WHERE id = $1
            RETURNING CASE WHEN chunks_done = chunks AND failure IS NULL THEN created_at END"#,
         import,

@@ -8,6 +8,7 @@ pub mod folders;
 pub mod imports;
 pub mod lists;
 pub mod persons;
+pub mod rescreenings;
 
 use common::db::Part;
 

@@ -32,7 +32,7 @@ use crate::store::{bulk_settings, flows};
 pub const KIND: &str = "gda-audit.screen-persons";
 
 /// How often a transaction is tried that met another one.
-const ATTEMPTS: usize = 4;
+pub(super) const ATTEMPTS: usize = 4;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Payload {
@@ -224,6 +224,8 @@ pub(super) enum CommitError {
     Lease(#[from] LeaseError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error("the persons are just being controlled")]
+    Controlled,
 }
 
 impl CommitError {
@@ -233,6 +235,7 @@ impl CommitError {
             Self::Lease(LeaseError::Database(error)) | Self::Ledger(LedgerError::Database(error)) => {
                 common::db::has_code(error, &["23505", "40P01"])
             }
+            Self::Controlled => true,
             _ => false,
         }
     }
@@ -250,6 +253,7 @@ impl From<CommitError> for HandlerError {
             CommitError::Lease(error) => error.into(),
             CommitError::Ledger(LedgerError::Database(error)) => error.into(),
             CommitError::Ledger(LedgerError::Anchor(error)) => Self::Unavailable(error.to_string()),
+            CommitError::Controlled => Self::Unavailable(error.to_string()),
             CommitError::Ledger(LedgerError::Header(error)) => Self::Failed(error.to_string()),
         }
     }

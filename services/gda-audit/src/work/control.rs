@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use super::ledger::{Ledger, LedgerError, Segment};
+use super::rescreen;
 use crate::catalogue::{Catalogue, Findings};
 use crate::domain::audit::{
     self, ControlRow, ENGINE_VERSION, EventKind, EventRow, Header, Kind, Screening, Trigger,
@@ -160,7 +161,7 @@ pub async fn record(
 
     let known: Vec<i64> = stored.iter().filter(|person| !person.is_new).map(|person| person.id).collect();
     let mut folders = folders::of_persons(db, &known).await?;
-    let (mut controls, mut events) = (Vec::new(), Vec::new());
+    let (mut controls, mut events, mut changed) = (Vec::new(), Vec::new(), Vec::new());
     for (person, screened) in stored.iter().zip(screened) {
         for (control_type, findings) in flow.control_types.iter().zip(&screened.findings) {
             let key = (person.id, *control_type);
@@ -175,7 +176,7 @@ pub async fn record(
                 recording.at,
             );
             if let Some(change) = change {
-                folders::save(db, key, &change.folder).await?;
+                changed.push((key, change.folder));
                 events.extend(change.status.map(|status| status_event(key, &status)).transpose()?);
             }
             controls.push(ControlRow {
@@ -188,9 +189,11 @@ pub async fn record(
             });
         }
     }
+    folders::save_all(db, &changed.iter().map(|(key, folder)| (*key, folder)).collect::<Vec<_>>()).await?;
     let header = recording.header();
-    let segment = Segment { id: segment, header: &header, controls: &controls, events: &events };
-    let head = ledger.append(db, &segment).await?;
+    let appended = Segment { id: segment, header: &header, controls: &controls, events: &events };
+    let head = ledger.append(db, &appended).await?;
+    rescreen::enqueue_if_late(db, segment, &header, recording.at).await?;
     Ok(Recorded { head, persons: stored.iter().map(|person| person.id).collect(), folders })
 }
 

@@ -2,8 +2,10 @@
 
 pub mod batch;
 pub mod control;
+pub mod delta;
 pub mod fetch;
 pub mod folders;
 pub mod import;
 pub mod intake;
 pub mod ledger;
+pub mod rescreen;

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use testkit::issuer::Issuer;
 use testkit::postgres::{Database, Postgres};
 use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
 use url::Url;
 
 pub const SCOPES: &str = "screening:read screening:write screening:decide lists:write";
@@ -31,6 +32,7 @@ pub struct TestApp {
     pub config: Config,
     /// Where the file of anchored heads is.
     pub anchor: TempDir,
+    serving: JoinHandle<anyhow::Result<()>>,
 }
 
 /// A list without official URLs.
@@ -77,15 +79,14 @@ pub async fn app_of(lists: Vec<ListConfig>, anchor_url: Option<String>) -> TestA
         jwks_url: issuer.jwks_url().parse().unwrap(),
     }];
     let pool = PgPool::connect(&database.superuser_url).await.unwrap();
-    let base = start(config.clone()).await;
-    TestApp { base, http: testkit::http::client().unwrap(), issuer, pool, database, config, anchor }
+    let (base, serving) = start(config.clone()).await;
+    TestApp { base, http: testkit::http::client().unwrap(), issuer, pool, database, config, anchor, serving }
 }
 
-async fn start(config: Config) -> String {
+async fn start(config: Config) -> (String, JoinHandle<anyhow::Result<()>>) {
     let application = Application::build(config, prometheus::Registry::new()).await.unwrap();
     let base = format!("http://{}", application.address());
-    tokio::spawn(application.run_until_stopped());
-    base
+    (base, tokio::spawn(application.run_until_stopped()))
 }
 
 async fn template(postgres: &Postgres) -> &'static Database {
@@ -123,7 +124,15 @@ impl TestApp {
 
     /// A further replica on the same database.
     pub async fn another_replica(&self) -> String {
-        start(self.config.clone()).await
+        start(self.config.clone()).await.0
+    }
+
+    /// Ends the service's background work, so that other processes do it.
+    pub async fn stop(&self) {
+        self.serving.abort();
+        while !self.serving.is_finished() {
+            tokio::task::yield_now().await;
+        }
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
