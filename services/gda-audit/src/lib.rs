@@ -200,7 +200,7 @@ fn start_jobs(
     let handlers: Vec<Arc<dyn jobs::Handler>> = vec![
         Arc::new(ChunkScreener(background.clone())),
         Arc::new(rescreen::Splitter(background.clone())),
-        Arc::new(rescreen::Rescreener(background)),
+        Arc::new(rescreen::Rescreener::new(background)),
     ];
     Ok(jobs::Runner::start(pool, settings, handlers))
 }

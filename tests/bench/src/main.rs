@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "a benchmark is an outside client")]
 
 mod echo;
+mod gda_audit;
 mod load;
 mod machine;
 mod msepi05_proxy;
@@ -29,6 +30,15 @@ enum Command {
         #[arg(long, default_value_t = 10)]
         soak_minutes: u64,
     },
+    /// Screening: a batch, a new edition, the audit trail.
+    GdaAudit {
+        /// Persons of the batch.
+        #[arg(long, default_value_t = 1_000_000)]
+        persons: usize,
+        /// Seconds of each measurement of requests.
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+    },
     /// The baseline: a route that only echoes, behind the middleware that every service has.
     #[command(hide = true)]
     Serve,
@@ -37,6 +47,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Msepi05Proxy { seconds, soak_minutes } => msepi05_proxy::run(seconds, soak_minutes),
+        Command::GdaAudit { persons, seconds } => gda_audit::run(persons, seconds),
         Command::Serve => echo::serve(),
     };
     match result {

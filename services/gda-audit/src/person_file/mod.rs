@@ -59,11 +59,11 @@ pub fn read(format: Format, content: &[u8], first_line: u64) -> Result<Vec<Line>
 }
 
 /// The lines of a text that are not blank, with their numbers.
-fn lines<'t>(
-    mut text: &'t [u8],
+fn lines(
+    mut text: &[u8],
     first_line: u64,
     end: impl Fn(&[u8]) -> Option<usize>,
-) -> impl Iterator<Item = (u64, &'t [u8])> {
+) -> impl Iterator<Item = (u64, &[u8])> {
     let mut next = first_line;
     std::iter::from_fn(move || {
         loop {

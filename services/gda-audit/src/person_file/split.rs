@@ -237,7 +237,10 @@ mod tests {
     use super::super::read;
     use super::*;
 
-    fn all(text: impl AsRef<[u8]>, format: Format) -> Result<Vec<(u64, Result<String, String>)>, String> {
+    /// A line's number, and the person on it or what is wrong with it.
+    type Read = (u64, Result<String, String>);
+
+    fn all(text: impl AsRef<[u8]>, format: Format) -> Result<Vec<Read>, String> {
         let mut chunks = Vec::new();
         let split = split(text.as_ref(), format, &mut |chunk| {
             chunks.push(chunk);
@@ -264,7 +267,7 @@ mod tests {
         Ok(read_lines)
     }
 
-    fn csv(text: &str) -> Vec<(u64, Result<String, String>)> {
+    fn csv(text: &str) -> Vec<Read> {
         all(text, Format::Csv).unwrap()
     }
 

@@ -1,8 +1,6 @@
 //! What newer editions change of controls that were made against older ones: only records that differ are screened
 //! against the persons, the other hits stay as they stood. That gives what a control against everything would give.
 
-use std::sync::Arc;
-
 use rustc_hash::{FxHashMap, FxHashSet};
 use sqlx::PgPool;
 
@@ -16,7 +14,6 @@ use crate::store::editions;
 
 /// The difference between the editions of past controls and a catalogue, of the lists of one type.
 pub struct Delta {
-    catalogue: Arc<Catalogue>,
     /// The catalogue's records that differ, indexed by themselves.
     differing: Catalogue,
     /// Of all records that are not in both.
@@ -31,7 +28,7 @@ impl Delta {
     /// The database does not answer.
     pub async fn new(
         pool: &PgPool,
-        catalogue: &Arc<Catalogue>,
+        catalogue: &Catalogue,
         flow: &Flow,
         known: &[EditionRef],
     ) -> Result<Self, sqlx::Error> {
@@ -61,7 +58,7 @@ impl Delta {
             hashes.extend(counts.into_keys());
         }
         let differing = Catalogue::of(catalogue.editions.clone(), &differing);
-        Ok(Self { catalogue: catalogue.clone(), differing, hashes, flow: flow.clone() })
+        Ok(Self { differing, hashes, flow: flow.clone() })
     }
 
     /// The working memory of [`Delta::screen`], for one thread.
@@ -69,26 +66,32 @@ impl Delta {
         Screener::new(&self.differing.index)
     }
 
-    /// What a control finds now; `None` where that is what the last one found.
-    pub fn screen(&self, screener: &mut Screener<'_>, subject: &Subject, last: &[Hit]) -> Option<Findings> {
+    /// What a control against the catalogue finds; `None` where that is what the last one found.
+    pub fn screen(
+        &self,
+        screener: &mut Screener<'_>,
+        catalogue: &Catalogue,
+        subject: &Subject,
+        last: &[Hit],
+    ) -> Option<Findings> {
         let found = self.differing.screen(screener, &self.flow, subject).pop().unwrap_or_default();
         let stays = |hit: &&Hit| {
             !self.hashes.contains(&hit.record)
-                && self.catalogue.meant(&self.flow).any(|(_, edition)| edition.source == hit.list)
+                && self.differing.meant(&self.flow).any(|(_, edition)| edition.source == hit.list)
         };
-        let mut hits: Vec<(Hit, Hash)> =
-            last.iter().filter(stays).map(|hit| (hit.clone(), self.facts(hit))).collect();
-        if found.hits.is_empty() && hits.len() == last.len() {
+        if found.hits.is_empty() && last.iter().all(|hit| stays(&hit)) {
             return None;
         }
+        let mut hits: Vec<(Hit, Hash)> =
+            last.iter().filter(stays).map(|hit| (hit.clone(), facts(catalogue, hit))).collect();
         hits.extend(found.hits.into_iter().zip(found.facts));
         Some(Findings::in_order(hits))
     }
+}
 
-    fn facts(&self, hit: &Hit) -> Hash {
-        let entry = self.catalogue.entry_of(&hit.list, &hit.record_id, |entry| entry.record == hit.record);
-        entry.map(|entry| entry.facts).unwrap_or_default()
-    }
+fn facts(catalogue: &Catalogue, hit: &Hit) -> Hash {
+    let entry = catalogue.entry_of(&hit.list, &hit.record_id, |entry| entry.record == hit.record);
+    entry.map(|entry| entry.facts).unwrap_or_default()
 }
 
 /// The editions of a type.

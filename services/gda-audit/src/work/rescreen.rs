@@ -5,14 +5,17 @@
 //! by whoever had begun with it, see at that moment that they are late, and queue a job for their own persons.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use jobs::{Handler, HandlerError, Job, Lease};
+use opentelemetry::metrics::Histogram;
+use opentelemetry::{KeyValue, global};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+use tokio::sync::Mutex;
 
 use super::batch::{ATTEMPTS, Background, CommitError, count_persons, in_force, origin};
 use super::control::{hits_json, status_event, take_over};
@@ -140,7 +143,14 @@ impl Handler for Splitter {
 }
 
 /// Screens them.
-pub struct Rescreener(pub Background);
+pub struct Rescreener {
+    background: Background,
+    /// The last difference that was found, which the next job most likely needs too. Locked while it is looked for.
+    last: Mutex<Option<(DeltaKey, Arc<Delta>)>>,
+}
+
+/// The flow, its past editions, and those of the catalogue.
+type DeltaKey = (i64, Vec<EditionRef>, Vec<EditionRef>);
 
 /// What is screened against what.
 struct Task {
@@ -158,7 +168,6 @@ impl Task {
 }
 
 /// How a person is screened, as its last control tells.
-#[derive(Clone)]
 enum Plan {
     /// It was against this edition or a newer one.
     Skip,
@@ -182,7 +191,7 @@ impl Handler for Rescreener {
 
     async fn run(&self, lease: &Lease) -> Result<(), HandlerError> {
         let ScreenPayload { edition, flow, persons } = lease.job().payload()?;
-        let Background { pool, holder, .. } = &self.0;
+        let Background { pool, holder, .. } = &self.background;
         let edition = editions::by_id(pool, edition).await?.ok_or_else(|| gone("the edition"))?;
         let flow = flows::by_id(pool, flow).await?.ok_or_else(|| gone("the flow"))?;
         let control_type = holder.control_type(&edition.source).ok_or_else(|| gone("the list"))?;
@@ -197,7 +206,7 @@ impl Handler for Rescreener {
                 Ok(head) => {
                     if let Some(head) = head {
                         // What is not kept now is by whoever appends next.
-                        let _ = self.0.ledger.keep(head).await;
+                        let _ = self.background.ledger.keep(head).await;
                     }
                     count_persons("rescreening", screened.len());
                     return Ok(());
@@ -213,9 +222,30 @@ impl Handler for Rescreener {
 }
 
 impl Rescreener {
+    /// That has screened nobody yet.
+    pub fn new(background: Background) -> Self {
+        Self { background, last: Mutex::default() }
+    }
+
+    async fn delta(
+        &self,
+        catalogue: &Catalogue,
+        flow: &Flow,
+        known: &[EditionRef],
+    ) -> Result<Arc<Delta>, sqlx::Error> {
+        let key = (flow.id, known.to_vec(), catalogue.editions_of(flow));
+        let mut last = self.last.lock().await;
+        if let Some((_, delta)) = last.as_ref().filter(|(last, _)| *last == key) {
+            return Ok(delta.clone());
+        }
+        let delta = Arc::new(Delta::new(&self.background.pool, catalogue, flow, known).await?);
+        *last = Some((key, delta.clone()));
+        Ok(delta)
+    }
+
     /// The catalogue in force, once it has the edition or a newer one.
     async fn catalogue(&self, task: &Task) -> Result<Arc<Catalogue>, HandlerError> {
-        let holder = &self.0.holder;
+        let holder = &self.background.holder;
         for _ in 0..LOOKS {
             let catalogue = in_force(holder, &task.flow)?;
             let has_it = catalogue
@@ -236,7 +266,8 @@ impl Rescreener {
         task: &Arc<Task>,
         catalogue: &Arc<Catalogue>,
     ) -> Result<Vec<Rescreened>, HandlerError> {
-        let mut tx = self.0.pool.begin().await?;
+        let started = Instant::now();
+        let mut tx = self.background.pool.begin().await?;
         bulk_settings(&mut tx).await?;
         let persons = match task.persons {
             Persons::Range(after, until) => {
@@ -251,21 +282,24 @@ impl Rescreener {
         segments.dedup();
         let headers = rescreenings::headers(&mut tx, &segments).await?;
         drop(tx);
+        let started = spent("reading", started);
         let plans = self.plans(task, catalogue, headers).await?;
         let (task, catalogue) = (task.clone(), catalogue.clone());
         let screening = tokio::task::spawn_blocking(move || screened(&task, &catalogue, &plans, persons));
-        screening.await.map_err(|_| HandlerError::Failed("the screening failed".to_owned()))?
+        let screened =
+            screening.await.map_err(|_| HandlerError::Failed("the screening failed".to_owned()))??;
+        spent("screening", started);
+        Ok(screened)
     }
 
     /// By segment of the last control.
     async fn plans(
         &self,
         task: &Task,
-        catalogue: &Arc<Catalogue>,
+        catalogue: &Catalogue,
         headers: Vec<(i64, String)>,
     ) -> Result<HashMap<i64, Plan>, HandlerError> {
         let (flow, configuration) = (task.flow_of_type(), audit::configuration_hash(&task.flow));
-        let mut deltas: Vec<(Vec<EditionRef>, Plan)> = Vec::new();
         let mut plans = HashMap::new();
         for (segment, header) in headers {
             let header: Header = serde_json::from_str(&header)
@@ -277,16 +311,12 @@ impl Rescreener {
                 .any(|edition| edition.source == task.edition.source && edition.id >= task.edition.id);
             let is_comparable =
                 screening.engine == ENGINE_VERSION && screening.configuration == configuration;
-            let plan = match deltas.iter().find(|(editions, _)| *editions == known) {
-                _ if has_it => Plan::Skip,
-                _ if !is_comparable => Plan::Full,
-                Some((_, plan)) => plan.clone(),
-                None => {
-                    let delta = Delta::new(&self.0.pool, catalogue, &flow, &known).await?;
-                    let plan = Plan::Delta(Arc::new(delta));
-                    deltas.push((known, plan.clone()));
-                    plan
-                }
+            let plan = if has_it {
+                Plan::Skip
+            } else if is_comparable {
+                Plan::Delta(self.delta(catalogue, &flow, &known).await?)
+            } else {
+                Plan::Full
             };
             plans.insert(segment, plan);
         }
@@ -301,7 +331,8 @@ impl Rescreener {
         catalogue: &Catalogue,
         screened: &[Rescreened],
     ) -> Result<Option<Head>, CommitError> {
-        let Background { pool, clock, .. } = &self.0;
+        let Background { pool, clock, .. } = &self.background;
+        let started = Instant::now();
         let mut tx = pool.begin().await?;
         bulk_settings(&mut tx).await?;
         lease.fence(&mut tx).await?;
@@ -314,6 +345,7 @@ impl Rescreener {
         rescreenings::count_chunk(&mut tx, key, screened.len() as i64, clock.now()).await?;
         lease.complete(&mut tx).await?;
         tx.commit().await?;
+        spent("recording", started);
         Ok(head)
     }
 
@@ -368,10 +400,25 @@ impl Rescreener {
         let trigger = Trigger { kind: TriggerKind::Batch, login: task.edition.imported_by.clone() };
         let header = Recording { flow: &task.flow, catalogue, trigger, at, import: None }.header();
         let appended = Segment { id: segment, header: &header, controls: &controls, events: &events };
-        let head = self.0.ledger.append(db, &appended).await?;
+        let head = self.background.ledger.append(db, &appended).await?;
         enqueue_if_late(db, segment, &header, at).await?;
         Ok(head)
     }
+}
+
+/// Measures a part of a job; when the next one begins.
+fn spent(part: &'static str, since: Instant) -> Instant {
+    static PARTS: LazyLock<Histogram<f64>> = LazyLock::new(|| {
+        global::meter("garant")
+            .f64_histogram("garant.gda_audit.rescreening.duration")
+            .with_unit("s")
+            .with_description("Of the jobs that screen everybody again, by part")
+            .with_boundaries(vec![0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0])
+            .build()
+    });
+    let now = Instant::now();
+    PARTS.record((now - since).as_secs_f64(), &[KeyValue::new("part", part)]);
+    now
 }
 
 fn screened(
@@ -403,7 +450,7 @@ fn screened(
         let findings = match plan {
             Plan::Delta(delta) => {
                 let screener = screeners.entry(Arc::as_ptr(delta)).or_insert_with(|| delta.screener());
-                delta.screen(screener, &subject, &last)
+                delta.screen(screener, catalogue, &subject, &last)
             }
             _ => {
                 let screener = full.get_or_insert_with(|| Screener::new(&catalogue.index));

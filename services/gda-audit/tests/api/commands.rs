@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::support::SIGNING_KEY;
+
 fn run(args: &[&str], input: &str) -> (bool, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_gda-audit"))
         .args(args)
@@ -84,12 +86,18 @@ fn a_wrong_configuration_is_named_by_its_key() {
         let output = Command::new(env!("CARGO_BIN_EXE_gda-audit"))
             .arg("check-config")
             .env("GARANT__DATABASE__URL", "postgres://gda@127.0.0.1/gda")
+            .env("GARANT__AUDIT__ANCHOR__URL", "file:///heads.jsonl")
+            .env("GARANT__AUDIT__SIGNING_KEY", SIGNING_KEY)
             .env(name, value)
             .output()
             .unwrap();
         (output.status.success(), String::from_utf8(output.stderr).unwrap())
     };
     assert!(check("GARANT__RENEWAL__POLL_MS", "500").0);
+    for (key, name) in [("BATCH__CONCURRENCY", "batch.concurrency"), ("BATCH__LEASE_S", "batch.lease_s")] {
+        let (valid, said) = check(&format!("GARANT__{key}"), "0");
+        assert!(!valid && said.contains(name), "{said}");
+    }
     let list = |rest: &str| format!(r#"[{{source="UN", control_type="BLACKLIST", format="UN_XML"{rest}}}]"#);
     assert!(check("GARANT__LISTS", &list("")).0);
     for (rest, key) in [

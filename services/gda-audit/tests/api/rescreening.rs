@@ -243,7 +243,7 @@ async fn a_delisted_record_adds_a_status_of_the_system_and_keeps_the_history() {
     app.imported("gda", "externalRefId,lastName\np1,Farazan Quillab\np2,Unlisted\n").await;
     assert_eq!(state_and_statuses(&app, "p1").await.0, "POTENTIAL_RISK");
 
-    let edition = import(&app, "A", &[other.clone()]).await;
+    let edition = import(&app, "A", std::slice::from_ref(&other)).await;
     let progress = rescreened(&app, "A", &edition).await;
     assert_eq!(
         (&progress["flows"][0]["flowName"], &progress["flows"][0]["persons"]),

@@ -12,6 +12,12 @@ async fn every_operation_needs_its_scope() {
         (Method::POST, "/compare", "screening:read", "lists:write"),
         (Method::GET, "/lists", "screening:read", "lists:write"),
         (Method::GET, "/lists/UN/editions/1", "screening:read", "lists:write"),
+        (Method::GET, "/lists/UN/editions/1/rescreening", "screening:read", "lists:write"),
+        (Method::POST, "/imports/stock", "screening:write", "screening:read"),
+        (Method::POST, "/imports/accident", "screening:write", "screening:read"),
+        (Method::GET, "/imports", "screening:read", "lists:write"),
+        (Method::GET, "/imports/1", "screening:read", "lists:write"),
+        (Method::GET, "/imports/1/rejections", "screening:read", "lists:write"),
         (Method::POST, "/lists/UN/imports", "lists:write", "screening:read"),
     ] {
         let request = || app.http.request(method.clone(), format!("{}{path}", app.base));
