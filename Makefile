@@ -57,7 +57,7 @@ PEERS := g++ pkg-config libicu-dev python3-dev
 bench:
 	@deploy/local/prerequisites redis-server
 	deploy/local/prerequisites $(PEERS) || true
-	cargo build --release --locked -p garant-bench -p msepi05-proxy -p caps-sandbox
+	cargo build --release --locked -p garant-bench -p msepi05-proxy -p gda-audit -p caps-sandbox
 	exec "$(dir $(BIN))release/garant-bench" $(ARGS)
 
 quality:

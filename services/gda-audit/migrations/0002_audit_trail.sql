@@ -29,8 +29,9 @@ CREATE TABLE gda.persons (
     source_id           bigint  NOT NULL,
     reference           text    NOT NULL,
     snapshot_id         bigint  NOT NULL,
-    -- Of its last control.
-    flow_id             bigint  NOT NULL,
+    -- Of its last control of each type.
+    flow_blacklist      bigint,
+    flow_pep            bigint,
     -- The last import that brought it.
     import_id           bigint,
     -- In how many imports it was controlled, by the imports' type and by control type.
@@ -40,7 +41,6 @@ CREATE TABLE gda.persons (
     accident_pep        integer NOT NULL DEFAULT 0,
     UNIQUE (source_id, reference)
 );
-CREATE INDEX persons_by_flow ON gda.persons (flow_id, id);
 
 CREATE SEQUENCE gda.snapshot_id;
 CREATE TABLE gda.person_snapshots (
@@ -148,33 +148,39 @@ CREATE TABLE gda.imports (
     flow_id         bigint      NOT NULL REFERENCES gda.flows,
     sub_sources     text[]      NOT NULL,
     format          text        NOT NULL CHECK (format IN ('CSV', 'NDJSON')),
-    -- A CSV's header line.
-    columns         text[],
     content_sha256  bytea       NOT NULL,
+    -- Issuer and subject of the token, and the name that people know.
     caller          text        NOT NULL,
     login           text        NOT NULL,
     idempotency_key text,
-    lines           bigint      NOT NULL,
-    chunks          integer     NOT NULL,
+    lines           bigint      NOT NULL DEFAULT 0,
+    chunks          integer     NOT NULL DEFAULT 0,
     chunks_done     integer     NOT NULL DEFAULT 0,
     accepted        bigint      NOT NULL DEFAULT 0,
     rejected        bigint      NOT NULL DEFAULT 0,
+    -- That its persons were screened against.
+    editions        bigint[]    NOT NULL DEFAULT '{}',
     failure         text,
     created_at      timestamptz NOT NULL,
+    started_at      timestamptz,
     ended_at        timestamptz,
     UNIQUE (caller, idempotency_key)
 );
-CREATE INDEX imports_by_content ON gda.imports (flow_id, type, content_sha256);
+-- The same file is taken once, unless it failed.
+CREATE UNIQUE INDEX imports_by_content ON gda.imports (flow_id, type, content_sha256) WHERE failure IS NULL;
 
 CREATE TABLE gda.import_chunks (
     import_id  bigint  NOT NULL REFERENCES gda.imports,
     number     integer NOT NULL,
     first_line bigint  NOT NULL,
+    -- Of a CSV, the header's line comes first in each.
     content    bytea   NOT NULL,
     -- Lines whose reference an earlier line of the file has.
     duplicates bigint[] NOT NULL,
     PRIMARY KEY (import_id, number)
 );
+-- It is soon deleted: not worth compressing.
+ALTER TABLE gda.import_chunks ALTER COLUMN content SET STORAGE EXTERNAL;
 
 CREATE TABLE gda.rejected_lines (
     import_id bigint NOT NULL REFERENCES gda.imports,
@@ -184,13 +190,15 @@ CREATE TABLE gda.rejected_lines (
     PRIMARY KEY (import_id, line)
 );
 
--- Who is screened again because of an edition, in ranges of persons.
+-- Who is screened again because of an edition, in chunks of persons.
 CREATE TABLE gda.rescreenings (
     edition_id  bigint      NOT NULL REFERENCES gda.editions,
     flow_id     bigint      NOT NULL REFERENCES gda.flows,
     chunks      integer     NOT NULL,
     chunks_done integer     NOT NULL DEFAULT 0,
+    -- Who was controlled; the others had been by this edition or a newer one already.
     persons     bigint      NOT NULL DEFAULT 0,
+    failure     text,
     started_at  timestamptz NOT NULL,
     ended_at    timestamptz,
     PRIMARY KEY (edition_id, flow_id)

@@ -71,6 +71,13 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// In the one order.
+    pub fn in_order(mut found: Vec<(control::Hit, Hash)>) -> Self {
+        found.sort_by(|(a, _), (b, _)| a.cmp_order(b));
+        let (hits, facts) = found.into_iter().unzip();
+        Self { hits, facts }
+    }
+
     /// As the risk folder takes it over; `person` is of what tells who the person is.
     pub fn found(&self, person: Hash) -> Vec<Found> {
         let found = |(hit, record): (&control::Hit, &Hash)| Found {
@@ -113,12 +120,25 @@ impl Catalogue {
         Ok(Self { editions: in_force, entries, index })
     }
 
+    /// Some records of these editions, each with its edition's place among them.
+    pub fn of(editions: Vec<InForce>, records: &[(usize, StoredRecord)]) -> Self {
+        let entries = records.iter().map(|(edition, stored)| entry(*edition, &stored.record, stored.hash));
+        Self {
+            editions,
+            entries: entries.collect(),
+            index: Index::build(records.iter().map(|(_, stored)| &stored.record)),
+        }
+    }
+
+    /// The editions that a flow screens against, with their places.
+    pub fn meant(&self, flow: &Flow) -> impl Iterator<Item = (usize, &InForce)> {
+        self.editions.iter().enumerate().filter(|(_, edition)| is_meant(flow, edition))
+    }
+
     /// The editions that a flow screens against, in the order of their lists.
     pub fn editions_of(&self, flow: &Flow) -> Vec<EditionRef> {
-        self.editions
-            .iter()
-            .filter(|edition| is_meant(flow, edition))
-            .map(|edition| EditionRef {
+        self.meant(flow)
+            .map(|(_, edition)| EditionRef {
                 id: edition.id,
                 source: edition.source.clone(),
                 control_type: edition.control_type,
@@ -161,22 +181,19 @@ impl Catalogue {
             };
             found.push((hit, entry.facts));
         }
-        let in_order = |mut found: Vec<(control::Hit, Hash)>| {
-            found.sort_by(|(a, _), (b, _)| a.cmp_order(b));
-            let (hits, facts) = found.into_iter().unzip();
-            Findings { hits, facts }
-        };
-        findings.into_iter().map(in_order).collect()
+        findings.into_iter().map(Findings::in_order).collect()
     }
 
     /// Whether a record is in an edition of the list that is in force.
     pub fn is_listed(&self, list: &str, record_id: &str) -> bool {
-        let Some(edition) = self.editions.iter().position(|edition| edition.source == list) else {
-            return false;
-        };
-        self.index
-            .places_of(record_id)
-            .any(|place| self.entries.get(place).is_some_and(|e| e.edition == edition))
+        self.entry_of(list, record_id, |_| true).is_some()
+    }
+
+    /// A record of this identifier on a list.
+    pub fn entry_of(&self, list: &str, record_id: &str, is_it: impl Fn(&Entry) -> bool) -> Option<&Entry> {
+        let edition = self.editions.iter().position(|edition| edition.source == list)?;
+        let mut entries = self.index.places_of(record_id).filter_map(|place| self.entries.get(place));
+        entries.find(|entry| entry.edition == edition && is_it(entry))
     }
 }
 
@@ -201,6 +218,11 @@ impl Holder {
     /// The catalogue in force; `None` until the first one is loaded.
     pub fn current(&self) -> Option<Arc<Catalogue>> {
         self.current.load_full()
+    }
+
+    /// What a list is for, if it is configured.
+    pub fn control_type(&self, source: &str) -> Option<ControlType> {
+        self.lists.iter().find(|list| list.source == source).map(|list| list.control_type)
     }
 
     /// Makes the next look at the database happen at once.

@@ -38,6 +38,28 @@ pub struct Config {
     pub audit: AuditConfig,
     /// What is sent to subscribers.
     pub webhooks: WebhooksConfig,
+    /// Imports of persons, and screening in the background.
+    pub batch: BatchConfig,
+}
+
+/// `batch.*`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BatchConfig {
+    /// Jobs that one replica works on at once.
+    pub concurrency: usize,
+    /// How long a job stays with a replica that has gone silent, in seconds.
+    pub lease_s: u64,
+    /// The largest file of persons, in bytes.
+    pub max_bytes: u64,
+    /// Files of persons that are taken in at once, each with a connection; one more is answered 503 with `Retry-After`.
+    pub uploads: usize,
+}
+
+impl Default for BatchConfig {
+    fn default() -> Self {
+        Self { concurrency: 2, lease_s: 30, max_bytes: 4 * 1024 * 1024 * 1024, uploads: 8 }
+    }
 }
 
 /// `audit.*`
@@ -122,6 +144,16 @@ impl Config {
         Signer::new(&self.audit.signing_key)
             .map_err(|error| wrong("audit.signing_key", &error.to_string()))?;
         self.webhooks.validate()?;
+        for (key, value) in
+            [("batch.concurrency", self.batch.concurrency), ("batch.uploads", self.batch.uploads)]
+        {
+            if !(1..=1024).contains(&value) {
+                return Err(wrong(key, "must be 1 to 1024"));
+            }
+        }
+        if !(1..=3600).contains(&self.batch.lease_s) {
+            return Err(wrong("batch.lease_s", "must be 1 to 3600"));
+        }
         let mut sources = HashSet::new();
         for (n, list) in self.lists.iter().enumerate() {
             let key = |field: &str| format!("lists[{n}].{field}");

@@ -7,6 +7,7 @@
 //! | [`batch`] | `screen` and `compare` on the command line |
 //! | [`domain`] | the rules, pure: records, screening |
 //! | [`lists`] | readers of official lists, one file per format |
+//! | [`person_file`] | readers of uploaded files of persons |
 //! | [`catalogue`] | the editions in force, indexed |
 //! | [`work`] | importing and fetching editions |
 //! | [`metrics`] | what it counts of its work |
@@ -22,6 +23,7 @@ pub mod domain;
 pub mod ids;
 pub mod lists;
 pub mod metrics;
+pub mod person_file;
 pub mod store;
 pub mod wire;
 pub mod work;
@@ -36,27 +38,32 @@ use common::auth::Authenticator;
 use common::clock::{SharedClock, SystemClock};
 use common::server::{Health, Server, Service};
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use webhooks::{Dispatcher, Webhooks};
 
 use crate::catalogue::Holder;
 use crate::config::Config;
+use crate::work::batch::{Background, ChunkScreener};
 use crate::work::fetch::Fetcher;
 use crate::work::import::Importer;
 use crate::work::ledger::Ledger;
 use crate::work::replay::Replayer;
+use crate::work::rescreen;
 use crate::work::verify::Verifier;
 
 /// The service's name: in tokens' `aud`, in metrics, in paths of its documentation.
 pub const SERVICE: &str = "gda-audit";
 /// Crates whose logs follow the configured level.
-pub const LOG_TARGETS: [&str; 3] = ["common", "gda_audit", "webhooks"];
+pub const LOG_TARGETS: [&str; 4] = ["common", "gda_audit", "jobs", "webhooks"];
 /// Connections of what runs beside the requests: following and renewing the lists.
 const BACKGROUND_CONNECTIONS: u32 = 4;
 /// Connections of the dispatcher of webhooks: one listens, the others claim and record.
 const WEBHOOK_CONNECTIONS: u32 = 3;
 /// How long webhooks under way may take at the end: as long as one call.
 const WEBHOOKS_GRACE: Duration = Duration::from_secs(11);
+/// How long jobs may go on after the last request was answered.
+const JOBS_GRACE: Duration = Duration::from_secs(3);
 
 /// What handlers share.
 pub struct State {
@@ -78,6 +85,8 @@ pub struct State {
     pub importer: Importer,
     /// Fetches them.
     pub fetcher: Fetcher,
+    /// Places for files of persons that are taken in.
+    pub uploads: Semaphore,
 }
 
 /// The route table. Paths are given without the trailing slash; both forms are served.
@@ -106,21 +115,28 @@ fn routes(app: &mut ServiceConfig) {
         .service(resource("/audit/export").route(get().to(export::export)))
         .service(resource("/persons/{id}/controls").route(get().to(controls::list)))
         .service(resource("/persons/{id}/controls/{controlId}/replay").route(get().to(replay::replay)))
-        .service(resource("/lists").route(get().to(lists::list)))
-        .service(resource("/lists/{source}/imports").route(post().to(import_list::import)))
-        .service(resource("/lists/{source}/editions/{id}").route(get().to(lists::show_edition)))
         .service(resource("/webhooks").route(get().to(webhooks::list)).route(post().to(webhooks::register)))
         .service(resource("/webhooks/{id}").route(delete().to(webhooks::delete)))
         .service(resource("/webhooks/{id}/deliveries").route(get().to(webhooks::deliveries)))
         .service(
             resource("/webhooks/{id}/deliveries/{delivery}/redeliver").route(post().to(webhooks::redeliver)),
         )
+        .service(resource("/imports").route(get().to(imports::list)))
+        .service(resource("/imports/stock").route(post().to(import_persons::import_stock)))
+        .service(resource("/imports/accident").route(post().to(import_persons::import_accident)))
+        .service(resource("/imports/{id}").route(get().to(imports::show)))
+        .service(resource("/imports/{id}/rejections").route(get().to(imports::rejections)))
+        .service(resource("/lists").route(get().to(lists::list)))
+        .service(resource("/lists/{source}/imports").route(post().to(import_list::import)))
+        .service(resource("/lists/{source}/editions/{id}").route(get().to(lists::show_edition)))
+        .service(resource("/lists/{source}/editions/{id}/rescreening").route(get().to(rescreening::show)))
         .configure(openapi::routes);
 }
 
 /// The service, ready to run.
 pub struct Application {
     server: Server,
+    jobs: jobs::Runner,
     background: [JoinHandle<()>; 2],
     dispatcher: Dispatcher,
 }
@@ -162,7 +178,9 @@ impl Application {
         let webhooks = web::Data::new(webhooks);
         let sending_pool = config.database.pool_of(WEBHOOK_CONNECTIONS)?;
         let dispatcher = Dispatcher::start(sending_pool, &config.webhooks, profile, clock.clone())?;
+        let jobs = start_jobs(&config, &clock, &holder, &ledger)?;
         let state = web::Data::new(State {
+            uploads: Semaphore::new(config.batch.uploads),
             importer: importer(&pool),
             fetcher: fetcher(&pool)?,
             pool,
@@ -182,7 +200,7 @@ impl Application {
         };
         let health = Health::new(config.database.pool_of(1)?);
         let server = Server::bind(&config.server, &config.management, health, registry, service)?;
-        Ok(Self { server, background, dispatcher })
+        Ok(Self { server, jobs, background, dispatcher })
     }
 
     /// The public address.
@@ -190,7 +208,7 @@ impl Application {
         self.server.address()
     }
 
-    /// Serves until SIGTERM or SIGINT; then requests under way end.
+    /// Serves until SIGTERM or SIGINT; then requests under way end, and jobs are finished or given back.
     pub async fn run_until_stopped(self) -> anyhow::Result<()> {
         tracing::info!(
             address = %self.server.address(),
@@ -198,8 +216,35 @@ impl Application {
             "serving"
         );
         self.server.run_until_stopped().await?;
+        self.jobs.shutdown(JOBS_GRACE).await;
         self.background.iter().for_each(JoinHandle::abort);
         self.dispatcher.shutdown(WEBHOOKS_GRACE).await;
         Ok(())
     }
+}
+
+fn start_jobs(
+    config: &Config,
+    clock: &SharedClock,
+    holder: &Arc<Holder>,
+    ledger: &Arc<Ledger>,
+) -> anyhow::Result<jobs::Runner> {
+    let concurrency = config.batch.concurrency;
+    let mut settings = jobs::Settings::new(format!("{SERVICE}-{}", std::process::id()));
+    settings.concurrency = concurrency;
+    settings.lease = Duration::from_secs(config.batch.lease_s);
+    // Each job works on one connection and renews its lease on another; three are for the queue.
+    let pool = config.database.pool_of(u32::try_from(2 * concurrency + 3)?)?;
+    let background = Background {
+        pool: pool.clone(),
+        clock: clock.clone(),
+        holder: holder.clone(),
+        ledger: ledger.clone(),
+    };
+    let handlers: Vec<Arc<dyn jobs::Handler>> = vec![
+        Arc::new(ChunkScreener(background.clone())),
+        Arc::new(rescreen::Splitter(background.clone())),
+        Arc::new(rescreen::Rescreener::new(background)),
+    ];
+    Ok(jobs::Runner::start(pool, settings, handlers))
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a benchmark is an outside client")]
 
 mod echo;
+mod gda_audit;
 mod load;
 mod machine;
 mod msepi05_proxy;
@@ -39,11 +40,21 @@ enum Command {
     },
     /// How well the screening finds, by class of variation.
     Quality(screening::quality::Options),
+    /// Screening: a batch, a new edition, the audit trail.
+    GdaAudit {
+        /// Persons of the batch.
+        #[arg(long, default_value_t = PERSONS)]
+        persons: usize,
+        /// Seconds of each measurement of requests.
+        #[arg(long, default_value_t = SECONDS)]
+        seconds: u64,
+    },
     /// The baseline: a route that only echoes, behind the middleware that every service has.
     #[command(hide = true)]
     Serve,
 }
 
+const PERSONS: usize = 1_000_000;
 const SECONDS: u64 = 10;
 const SOAK_MINUTES: u64 = 10;
 
@@ -52,6 +63,7 @@ fn main() -> ExitCode {
         Some(Command::Msepi05Proxy { seconds, soak_minutes }) => msepi05_proxy::run(seconds, soak_minutes),
         Some(Command::Screening { without_peers }) => screening::speed::run(without_peers),
         Some(Command::Quality(options)) => screening::quality::run(&options),
+        Some(Command::GdaAudit { persons, seconds }) => gda_audit::run(persons, seconds),
         Some(Command::Serve) => echo::serve(),
         None => every(),
     };
@@ -67,6 +79,7 @@ fn main() -> ExitCode {
 /// Every measurement of speed.
 fn every() -> anyhow::Result<()> {
     msepi05_proxy::run(SECONDS, SOAK_MINUTES)?;
+    gda_audit::run(PERSONS, SECONDS)?;
     if screening::are_at_hand() {
         return screening::speed::run(false);
     }

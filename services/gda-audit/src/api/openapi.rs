@@ -10,8 +10,8 @@ use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
-    audit_trail, change_folder, check_risk, compare, controls, export, flows, import_list, lists, replay,
-    risk_folders, screen, verify, webhooks,
+    audit_trail, change_folder, check_risk, compare, controls, export, flows, import_list, import_persons,
+    imports, lists, replay, rescreening, risk_folders, screen, verify, webhooks,
 };
 
 const DOCUMENT: &str = "/docs/gda-audit/openapi.json";
@@ -50,6 +50,12 @@ const PAGE: &str = "/docs/gda-audit/index.html";
         export::export,
         controls::list,
         replay::replay,
+        import_persons::import_stock,
+        import_persons::import_accident,
+        imports::list,
+        imports::show,
+        imports::rejections,
+        rescreening::show,
     )
 )]
 struct Document;

@@ -67,10 +67,10 @@ pub struct Hit {
 impl Hit {
     /// The one order in which hits are kept: the highest score first, then by list and record.
     pub fn cmp_order(&self, other: &Self) -> std::cmp::Ordering {
-        other
-            .score
-            .total_cmp(&self.score)
-            .then_with(|| (&self.list, &self.record_id).cmp(&(&other.list, &other.record_id)))
+        // A list may have two records of one identifier.
+        let (this, that) =
+            ((&self.list, &self.record_id, &self.record), (&other.list, &other.record_id, &other.record));
+        other.score.total_cmp(&self.score).then_with(|| this.cmp(&that))
     }
 }
 

@@ -197,6 +197,32 @@ pub async fn record(
     .await
 }
 
+/// SHA-256 of each record of an edition.
+pub async fn hashes(db: impl PgExecutor<'_>, edition: i64) -> Result<Vec<Hash>, sqlx::Error> {
+    let rows = sqlx::query_scalar!("SELECT hash FROM gda.edition_records WHERE edition_id = $1", edition)
+        .fetch_all(db)
+        .await?;
+    Ok(rows.iter().map(|hash| hash.as_slice().try_into().unwrap_or_default()).collect())
+}
+
+/// The records of a list with these hashes.
+pub async fn records_of(
+    db: impl PgExecutor<'_>,
+    source: &str,
+    hashes: &[Vec<u8>],
+) -> Result<Vec<StoredRecord>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT hash, record AS "record: Json<Listed>" FROM gda.records WHERE source = $1 AND hash = ANY($2)"#,
+        source,
+        hashes,
+    )
+    .fetch_all(db)
+    .await?;
+    let stored =
+        |hash: Vec<u8>, record| StoredRecord { hash: hash.as_slice().try_into().unwrap_or_default(), record };
+    Ok(rows.into_iter().map(|row| stored(row.hash, row.record.0)).collect())
+}
+
 /// An edition that was stored.
 #[derive(Debug, Clone, Copy)]
 pub struct Inserted {

@@ -96,55 +96,61 @@ pub async fn of_persons(
 }
 
 /// Writes a folder and all its hits.
-pub async fn save(
-    db: &mut PgConnection,
-    (person_id, control_type): Key,
-    stored: &StoredFolder,
-) -> Result<(), sqlx::Error> {
+pub async fn save(db: &mut PgConnection, key: Key, stored: &StoredFolder) -> Result<(), sqlx::Error> {
+    save_all(db, &[(key, stored)]).await
+}
+
+/// Writes folders and all their hits.
+pub async fn save_all(db: &mut PgConnection, folders: &[(Key, &StoredFolder)]) -> Result<(), sqlx::Error> {
+    fn column<R, T>(rows: &[R], of: impl Fn(&R) -> T) -> Vec<T> {
+        rows.iter().map(of).collect()
+    }
+    if folders.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
-        "INSERT INTO gda.folders (person_id, type, source_id, state, max_score, version, opened_at, updated_at,
-                                  manual_information)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-         ON CONFLICT (person_id, type) DO UPDATE
-         SET state = excluded.state, max_score = excluded.max_score, version = excluded.version,
-             updated_at = excluded.updated_at, manual_information = excluded.manual_information",
-        person_id,
-        control_type.code(),
-        stored.source_id,
-        stored.folder.state().as_str(),
-        stored.folder.max_score(),
-        stored.version,
-        stored.opened_at,
-        stored.updated_at,
-        stored.manual_information,
+        r#"INSERT INTO gda.folders (person_id, type, source_id, state, max_score, version, opened_at, updated_at,
+                                    manual_information)
+           SELECT * FROM unnest($1::bigint[], $2::"char"[], $3::bigint[], $4::text[], $5::real[], $6::bigint[],
+                                $7::timestamptz[], $8::timestamptz[], $9::text[])
+           ON CONFLICT (person_id, type) DO UPDATE
+           SET state = excluded.state, max_score = excluded.max_score, version = excluded.version,
+               updated_at = excluded.updated_at, manual_information = excluded.manual_information"#,
+        &column(folders, |(key, _)| key.0),
+        &column(folders, |(key, _)| key.1.code()),
+        &column(folders, |(_, stored)| stored.source_id),
+        &column(folders, |(_, stored)| stored.folder.state().as_str().to_owned()),
+        &column(folders, |(_, stored)| stored.folder.max_score()),
+        &column(folders, |(_, stored)| stored.version),
+        &column(folders, |(_, stored)| stored.opened_at),
+        &column(folders, |(_, stored)| stored.updated_at),
+        &column(folders, |(_, stored)| stored.manual_information.clone()) as &[Option<String>],
     )
     .execute(&mut *db)
     .await?;
-    let hits = &stored.folder.hits;
+    let hits: Vec<(Key, &KnownHit)> =
+        folders.iter().flat_map(|(key, stored)| stored.folder.hits.iter().map(|hit| (*key, hit))).collect();
     if hits.is_empty() {
         return Ok(());
-    }
-    fn column<T>(hits: &[KnownHit], of: impl Fn(&KnownHit) -> T) -> Vec<T> {
-        hits.iter().map(of).collect()
     }
     sqlx::query!(
         r#"INSERT INTO gda.folder_hits (person_id, type, list, record_id, record_hash, score, state, record_facts,
                                         person_facts, active)
-           SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::bytea[], $6::real[], $7::text[], $8::bytea[],
-                                        $9::bytea[], $10::boolean[])
+           SELECT * FROM unnest($1::bigint[], $2::"char"[], $3::text[], $4::text[], $5::bytea[], $6::real[],
+                                $7::text[], $8::bytea[], $9::bytea[], $10::boolean[])
            ON CONFLICT (person_id, type, list, record_id) DO UPDATE
            SET record_hash = excluded.record_hash, score = excluded.score, state = excluded.state,
                record_facts = excluded.record_facts, person_facts = excluded.person_facts, active = excluded.active"#,
-        person_id,
-        control_type.code(),
-        &column(hits, |hit| hit.list.clone()),
-        &column(hits, |hit| hit.record_id.clone()),
-        &column(hits, |hit| hit.record.to_vec()),
-        &column(hits, |hit| hit.score),
-        &column(hits, |hit| hit.state.as_str().to_owned()),
-        &column(hits, |hit| hit.facts.record.to_vec()),
-        &column(hits, |hit| hit.facts.person.to_vec()),
-        &column(hits, |hit| hit.active),
+        &column(&hits, |(key, _)| key.0),
+        &column(&hits, |(key, _)| key.1.code()),
+        &column(&hits, |(_, hit)| hit.list.clone()),
+        &column(&hits, |(_, hit)| hit.record_id.clone()),
+        &column(&hits, |(_, hit)| hit.record.to_vec()),
+        &column(&hits, |(_, hit)| hit.score),
+        &column(&hits, |(_, hit)| hit.state.as_str().to_owned()),
+        &column(&hits, |(_, hit)| hit.facts.record.to_vec()),
+        &column(&hits, |(_, hit)| hit.facts.person.to_vec()),
+        &column(&hits, |(_, hit)| hit.active),
     )
     .execute(db)
     .await

@@ -70,6 +70,17 @@ pub async fn lock(db: &mut PgConnection, source: &str) -> Result<Option<i64>, sq
         .await
 }
 
+/// Of these editions' lists, the editions in force that are others.
+pub async fn newer(db: impl PgExecutor<'_>, editions: &[i64]) -> Result<Vec<i64>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT l.in_force AS "in_force!" FROM gda.lists l
+           WHERE l.source IN (SELECT source FROM gda.editions WHERE id = ANY($1)) AND l.in_force <> ALL($1)"#,
+        editions
+    )
+    .fetch_all(db)
+    .await
+}
+
 /// Puts an edition in force.
 pub async fn put_in_force(
     db: impl PgExecutor<'_>,

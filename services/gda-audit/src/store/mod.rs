@@ -7,9 +7,11 @@ pub mod export;
 pub mod flows;
 pub mod folders;
 pub mod heads;
+pub mod imports;
 pub mod lists;
 pub mod persons;
 pub mod proof;
+pub mod rescreenings;
 
 use common::db::Part;
 
@@ -35,4 +37,17 @@ pub fn parts() -> [Part; 3] {
         Part { schema: "jobs", migrator: &jobs::MIGRATOR, append_only: &[] },
         Part { schema: "gda", migrator: &MIGRATOR, append_only: &APPEND_ONLY },
     ]
+}
+
+/// For bulk work, which is bounded by its input and not by time: its statements may run as long as they need, but none
+/// waits long for a row that another transaction holds. They look for thousands of rows by key, among millions: not by
+/// reading all, and not by a plan that was made while the table was empty.
+pub async fn bulk_settings(db: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "SELECT set_config('statement_timeout', '0', true) AS a, set_config('lock_timeout', '10s', true) AS b,
+                set_config('plan_cache_mode', 'force_custom_plan', true) AS c, set_config('enable_seqscan', 'off', true) AS d"
+    )
+    .fetch_one(db)
+    .await
+    .map(drop)
 }

@@ -115,6 +115,10 @@ pub struct Counting<'a> {
 }
 
 impl Counting<'_> {
+    fn flow(&self, control_type: ControlType) -> Option<i64> {
+        self.control_types.contains(&control_type).then_some(self.flow_id)
+    }
+
     fn of(&self, stock: bool, control_type: ControlType) -> i32 {
         let counts = self.import.is_some_and(|import| import.stock == stock);
         i32::from(counts && self.control_types.contains(&control_type))
@@ -139,19 +143,19 @@ pub async fn add<'a>(
     counting: Counting<'_>,
 ) -> Result<(), sqlx::Error> {
     let counts = counting.all();
-    let mut rows = Rows::of(10);
+    let mut rows = Rows::of(11);
     for (id, reference, snapshot_id) in persons {
         rows.row();
         rows.bigint(id);
         rows.bigint(source_id);
         rows.text(reference);
         rows.bigint(snapshot_id);
-        rows.bigint(counting.flow_id);
+        ControlType::ALL.iter().for_each(|it| rows.optional(counting.flow(*it), Rows::bigint));
         rows.optional(counting.import.map(|import| import.import_id), Rows::bigint);
         counts.iter().for_each(|count| rows.integer(*count));
     }
-    let copy = "COPY gda.persons (id, source_id, reference, snapshot_id, flow_id, import_id, stock_blacklist, stock_pep,
-                                  accident_blacklist, accident_pep) FROM STDIN (FORMAT binary)";
+    let copy = "COPY gda.persons (id, source_id, reference, snapshot_id, flow_blacklist, flow_pep, import_id,
+                                  stock_blacklist, stock_pep, accident_blacklist, accident_pep) FROM STDIN (FORMAT binary)";
     rows.send(db, copy).await.map(drop)
 }
 
@@ -168,18 +172,20 @@ pub async fn update(
     let [stock_blacklist, stock_pep, accident_blacklist, accident_pep] = counting.all();
     sqlx::query!(
         "UPDATE gda.persons p
-         SET snapshot_id = new.snapshot_id, flow_id = $3, import_id = coalesce($4, import_id),
+         SET snapshot_id = new.snapshot_id, flow_blacklist = coalesce($3, flow_blacklist),
+             flow_pep = coalesce($9, flow_pep), import_id = coalesce($4, import_id),
              stock_blacklist = stock_blacklist + $5, stock_pep = stock_pep + $6,
              accident_blacklist = accident_blacklist + $7, accident_pep = accident_pep + $8
          FROM unnest($1::bigint[], $2::bigint[]) AS new (id, snapshot_id) WHERE p.id = new.id",
         ids,
         snapshots,
-        counting.flow_id,
+        counting.flow(ControlType::Blacklist),
         counting.import.map(|import| import.import_id),
         stock_blacklist,
         stock_pep,
         accident_blacklist,
         accident_pep,
+        counting.flow(ControlType::Pep),
     )
     .execute(db)
     .await

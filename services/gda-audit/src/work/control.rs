@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 
 use super::announce::{self, NewStatus};
 use super::ledger::{Ledger, LedgerError, Segment};
+use super::rescreen;
 use crate::catalogue::{Catalogue, Findings};
 use crate::domain::audit::{
     self, ControlRow, ENGINE_VERSION, EventKind, EventRow, Header, Kind, Screening, Trigger,
@@ -161,7 +162,8 @@ pub async fn record(
 
     let known: Vec<i64> = stored.iter().filter(|person| !person.is_new).map(|person| person.id).collect();
     let mut folders = folders::of_persons(db, &known).await?;
-    let (mut controls, mut events, mut news) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut controls, mut events) = (Vec::new(), Vec::new());
+    let (mut changed, mut news) = (Vec::new(), Vec::new());
     for (person, screened) in stored.iter().zip(screened) {
         for (control_type, findings) in flow.control_types.iter().zip(&screened.findings) {
             let key = (person.id, *control_type);
@@ -176,7 +178,7 @@ pub async fn record(
                 recording.at,
             );
             if let Some(change) = change {
-                folders::save(db, key, &change.folder).await?;
+                changed.push((key, change.folder));
                 if let Some(status) = change.status {
                     events.push(status_event(key, &status)?);
                     let person = ExternalRef {
@@ -196,12 +198,14 @@ pub async fn record(
             });
         }
     }
+    folders::save_all(db, &changed.iter().map(|(key, folder)| (*key, folder)).collect::<Vec<_>>()).await?;
     let news: Vec<NewStatus<'_>> =
         news.iter().map(|(key, person, status)| NewStatus { key: *key, person, status }).collect();
     announce::statuses(db, &news, recording.at).await?;
     let header = recording.header();
-    let segment = Segment { id: segment, header: &header, controls: &controls, events: &events };
-    let head = ledger.append(db, &segment).await?;
+    let appended = Segment { id: segment, header: &header, controls: &controls, events: &events };
+    let head = ledger.append(db, &appended).await?;
+    rescreen::enqueue_if_late(db, segment, &header, recording.at).await?;
     Ok(Recorded { head, persons: stored.iter().map(|person| person.id).collect(), folders })
 }
 

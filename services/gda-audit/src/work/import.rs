@@ -9,6 +9,7 @@ use futures_util::TryStreamExt;
 use sqlx::PgPool;
 
 use super::ledger::{Ledger, LedgerError, Segment};
+use super::rescreen;
 use crate::catalogue::Holder;
 use crate::config::ListConfig;
 use crate::domain::audit::{EditionProof, Header, Kind, Trigger, TriggerKind};
@@ -140,6 +141,7 @@ impl Importer {
         let now = self.clock.now();
         let Inserted { id, records_sha256 } = editions::insert(&mut tx, &edition, now).await?;
         crate::store::lists::put_in_force(&mut *tx, &list.source, id, etags, now).await?;
+        rescreen::enqueue(&mut tx, id).await?;
         let header = Header {
             kind: Kind::Edition,
             at: now,

@@ -131,6 +131,10 @@ fn a_wrong_configuration_is_named_by_its_key() {
     }
     let (valid, told) = check("GARANT__AUDIT__SIGNING_KEY", "hush");
     assert!(!valid && told.contains("audit.signing_key") && !told.contains("hush"), "{told}");
+    for (key, name) in [("BATCH__CONCURRENCY", "batch.concurrency"), ("BATCH__LEASE_S", "batch.lease_s")] {
+        let (valid, said) = check(&format!("GARANT__{key}"), "0");
+        assert!(!valid && said.contains(name), "{said}");
+    }
     let list = |rest: &str| format!(r#"[{{source="UN", control_type="BLACKLIST", format="UN_XML"{rest}}}]"#);
     assert!(check("GARANT__LISTS", &list("")).0);
     for (rest, key) in [

@@ -8,9 +8,11 @@
     reason = "a test is an outside client, and its helpers fail as it does"
 )]
 
+mod a_killed_worker;
 mod anchors;
 mod audit_proof;
 mod audit_trail;
+mod batches;
 mod commands;
 mod export;
 mod imports;
@@ -18,6 +20,7 @@ mod official_source;
 mod openapi;
 mod privacy;
 mod replay;
+mod rescreening;
 mod risk_folders;
 mod screening;
 mod support;

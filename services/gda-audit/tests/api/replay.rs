@@ -24,9 +24,12 @@ async fn a_control_is_made_again_after_the_list_has_moved_on() {
     app.checked("both", "1", "Farazan", "Quillab").await;
 
     let controls = app.get(&format!("/persons/{person}/controls")).await["controls"].clone();
-    let types: Vec<&Value> = controls.as_array().unwrap().iter().map(|control| &control["type"]).collect();
+    // The new edition may have controlled the person too, before we did.
+    let of_calls: Vec<&Value> =
+        controls.as_array().unwrap().iter().filter(|control| control["trigger"]["type"] == "API").collect();
+    let types: Vec<&Value> = of_calls.iter().map(|control| &control["type"]).collect();
     assert_eq!(types, ["PEP", "BLACKLIST", "PEP", "BLACKLIST"], "{controls}");
-    let (new, old) = (&controls[1], &controls[3]);
+    let (new, old) = (of_calls[1], of_calls[3]);
     assert_eq!(new["editions"][0]["id"], moved["edition"]["id"]);
     assert_ne!(old["editions"], new["editions"]);
     assert_ne!(old["hits"], new["hits"]);

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use testkit::issuer::Issuer;
 use testkit::postgres::{Database, Postgres};
 use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
 use url::Url;
 
 pub const SCOPES: &str = "screening:read screening:write screening:decide lists:write";
@@ -31,6 +32,7 @@ pub struct TestApp {
     pub config: Config,
     /// Where the file of anchored heads is.
     pub anchor: TempDir,
+    serving: JoinHandle<anyhow::Result<()>>,
 }
 
 /// A list without official URLs.
@@ -88,15 +90,14 @@ pub async fn app_configured(lists: Vec<ListConfig>, change: impl FnOnce(&mut Con
     }];
     change(&mut config);
     let pool = PgPool::connect(&database.superuser_url).await.unwrap();
-    let base = start(config.clone()).await;
-    TestApp { base, http: testkit::http::client().unwrap(), issuer, pool, database, config, anchor }
+    let (base, serving) = start(config.clone()).await;
+    TestApp { base, http: testkit::http::client().unwrap(), issuer, pool, database, config, anchor, serving }
 }
 
-async fn start(config: Config) -> String {
+async fn start(config: Config) -> (String, JoinHandle<anyhow::Result<()>>) {
     let application = Application::build(config, prometheus::Registry::new()).await.unwrap();
     let base = format!("http://{}", application.address());
-    tokio::spawn(application.run_until_stopped());
-    base
+    (base, tokio::spawn(application.run_until_stopped()))
 }
 
 async fn template(postgres: &Postgres) -> &'static Database {
@@ -136,7 +137,15 @@ impl TestApp {
 
     /// A further replica on the same database.
     pub async fn another_replica(&self) -> String {
-        start(self.config.clone()).await
+        start(self.config.clone()).await.0
+    }
+
+    /// Ends the service's background work, so that other processes do it.
+    pub async fn stop(&self) {
+        self.serving.abort();
+        while !self.serving.is_finished() {
+            tokio::task::yield_now().await;
+        }
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -159,6 +168,37 @@ impl TestApp {
             "externalRef": {"externalRefId": reference}, "identity": {"firstName": first, "lastName": last},
         });
         self.request(Method::PUT, &format!("/checkrisk?flowName={flow}")).json(&person)
+    }
+
+    /// `POST /imports/stock` of a file.
+    pub fn import_persons(
+        &self,
+        flow: &str,
+        media_type: &str,
+        file: impl Into<reqwest::Body>,
+    ) -> RequestBuilder {
+        let path = format!("/imports/stock?flowName={flow}&subSources=north,south");
+        self.request(Method::POST, &path).header("content-type", media_type).body(file)
+    }
+
+    /// An import that has ended.
+    pub async fn ended(&self, import: &Value) -> Value {
+        let path = format!("/imports/{}", import["dataImportId"].as_str().unwrap());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let import = self.get(&path).await;
+            if import.get("endedAt").is_some() {
+                return import;
+            }
+            assert!(Instant::now() < deadline, "it does not end: {import}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Imports persons and waits until they are screened.
+    pub async fn imported(&self, flow: &str, file: impl Into<reqwest::Body>) -> Value {
+        let taken = body(self.import_persons(flow, "text/csv", file), StatusCode::ACCEPTED).await;
+        self.ended(&taken).await
     }
 
     /// Controls somebody; the person's number.

@@ -15,6 +15,8 @@ use super::subject::{Facts, Person, PersonKind, Subject, SubjectName};
 #[derive(Debug)]
 pub struct Index {
     entries: Vec<Entry>,
+    /// Places of the entries, by their identifiers.
+    by_id: Vec<u32>,
     names: Vec<IndexedName>,
     /// What the search reads of each name: apart and small, because it reads it often.
     bounds: Vec<Bounds>,
@@ -87,7 +89,7 @@ impl Index {
     /// Reads the names of all records.
     #[must_use]
     pub fn build<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
-        let mut entries = Vec::new();
+        let mut entries: Vec<Entry> = Vec::new();
         let mut names = Vec::new();
         let mut bounds = Vec::new();
         let mut tokens: Vec<u32> = Vec::new();
@@ -125,6 +127,8 @@ impl Index {
             }
             entries.push(Entry { id: record.id.as_str().into(), facts: subject.facts });
         }
+        let mut by_id: Vec<u32> = (0..entries.len() as u32).collect();
+        by_id.sort_by(|a, b| entries[*a as usize].id.cmp(&entries[*b as usize].id));
         let (vocabulary, finals) = builder.finish();
         bounds.push(Bounds { start: tokens.len() as u32, weight: 0.0, kind: PersonKind::Natural });
         for token in &mut tokens {
@@ -134,6 +138,7 @@ impl Index {
         let weights = pack_weights(&mut tokens, &vocabulary);
         Self {
             entries,
+            by_id,
             names,
             bounds,
             tokens,
@@ -147,7 +152,10 @@ impl Index {
 
     /// Places of the records that have this identifier on their lists.
     pub fn places_of(&self, id: &str) -> impl Iterator<Item = usize> {
-        self.entries.iter().enumerate().filter(move |(_, entry)| *entry.id == *id).map(|(place, _)| place)
+        let id_of = |place: &u32| &*self.entries[*place as usize].id;
+        let first = self.by_id.partition_point(|place| id_of(place) < id);
+        let after = self.by_id.partition_point(|place| id_of(place) <= id);
+        self.by_id[first..after].iter().map(|place| *place as usize)
     }
 
     /// How many records.

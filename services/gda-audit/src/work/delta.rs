@@ -1,0 +1,100 @@
+//! What newer editions change of controls that were made against older ones: only records that differ are screened
+//! against the persons, the other hits stay as they stood. That gives what a control against everything would give.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use sqlx::PgPool;
+
+use crate::catalogue::{Catalogue, Findings};
+use crate::domain::audit::EditionRef;
+use crate::domain::control::{ControlType, Hit};
+use crate::domain::flow::Flow;
+use crate::domain::person::Hash;
+use crate::domain::screening::{Screener, Subject};
+use crate::store::editions;
+
+/// The difference between the editions of past controls and a catalogue, of the lists of one type.
+pub struct Delta {
+    /// The catalogue's records that differ, indexed by themselves.
+    differing: Catalogue,
+    /// Of all records that are not in both.
+    hashes: FxHashSet<Hash>,
+    flow: Flow,
+}
+
+impl Delta {
+    /// From `known` editions to the catalogue. `flow` has one control type.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn new(
+        pool: &PgPool,
+        catalogue: &Catalogue,
+        flow: &Flow,
+        known: &[EditionRef],
+    ) -> Result<Self, sqlx::Error> {
+        let (mut hashes, mut differing) = (FxHashSet::default(), Vec::new());
+        for (place, edition) in catalogue.meant(flow) {
+            let old = known.iter().find(|known| known.source == edition.source);
+            if old.is_some_and(|old| old.id == edition.id) {
+                continue;
+            }
+            // A list may have a record twice.
+            let mut counts: FxHashMap<Hash, (i32, i32)> = FxHashMap::default();
+            for entry in catalogue.entries.iter().filter(|entry| entry.edition == place) {
+                counts.entry(entry.record).or_default().0 += 1;
+            }
+            if let Some(old) = old {
+                for hash in editions::hashes(pool, old.id).await? {
+                    counts.entry(hash).or_default().1 += 1;
+                }
+            }
+            counts.retain(|_, (new, old)| new != old);
+            let wanted: Vec<Vec<u8>> =
+                counts.iter().filter(|(_, (new, _))| *new > 0).map(|(hash, _)| hash.to_vec()).collect();
+            for stored in editions::records_of(pool, &edition.source, &wanted).await? {
+                let times = counts.get(&stored.hash).map_or(0, |(new, _)| *new);
+                differing.extend((0..times).map(|_| (place, stored.clone())));
+            }
+            hashes.extend(counts.into_keys());
+        }
+        let differing = Catalogue::of(catalogue.editions.clone(), &differing);
+        Ok(Self { differing, hashes, flow: flow.clone() })
+    }
+
+    /// The working memory of [`Delta::screen`], for one thread.
+    pub fn screener(&self) -> Screener<'_> {
+        Screener::new(&self.differing.index)
+    }
+
+    /// What a control against the catalogue finds; `None` where that is what the last one found.
+    pub fn screen(
+        &self,
+        screener: &mut Screener<'_>,
+        catalogue: &Catalogue,
+        subject: &Subject,
+        last: &[Hit],
+    ) -> Option<Findings> {
+        let found = self.differing.screen(screener, &self.flow, subject).pop().unwrap_or_default();
+        let stays = |hit: &&Hit| {
+            !self.hashes.contains(&hit.record)
+                && self.differing.meant(&self.flow).any(|(_, edition)| edition.source == hit.list)
+        };
+        if found.hits.is_empty() && last.iter().all(|hit| stays(&hit)) {
+            return None;
+        }
+        let mut hits: Vec<(Hit, Hash)> =
+            last.iter().filter(stays).map(|hit| (hit.clone(), facts(catalogue, hit))).collect();
+        hits.extend(found.hits.into_iter().zip(found.facts));
+        Some(Findings::in_order(hits))
+    }
+}
+
+fn facts(catalogue: &Catalogue, hit: &Hit) -> Hash {
+    let entry = catalogue.entry_of(&hit.list, &hit.record_id, |entry| entry.record == hit.record);
+    entry.map(|entry| entry.facts).unwrap_or_default()
+}
+
+/// The editions of a type.
+pub fn of_type(editions: &[EditionRef], control_type: ControlType) -> Vec<EditionRef> {
+    editions.iter().filter(|edition| edition.control_type == control_type).cloned().collect()
+}
