@@ -41,11 +41,12 @@ pub fn parts() -> [Part; 3] {
 
 /// For bulk work, which is bounded by its input and not by time: its statements may run as long as they need, but none
 /// waits long for a row that another transaction holds. They look for thousands of rows by key, among millions: not by
-/// reading all, and not by a plan that was made while the table was empty.
+/// reading all, not by a plan that was made while the table was empty, and not by one that is worth compiling.
 pub async fn bulk_settings(db: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "SELECT set_config('statement_timeout', '0', true) AS a, set_config('lock_timeout', '10s', true) AS b,
-                set_config('plan_cache_mode', 'force_custom_plan', true) AS c, set_config('enable_seqscan', 'off', true) AS d"
+                set_config('plan_cache_mode', 'force_custom_plan', true) AS c, set_config('enable_seqscan', 'off', true) AS d,
+                set_config('jit', 'off', true) AS e"
     )
     .fetch_one(db)
     .await
