@@ -155,10 +155,34 @@ async fn audited(caller: &Caller, token: &str) -> Result<()> {
         "the decision is not in the trail"
     );
     println!("\nAs the analyst decided.");
+    imported(caller, token).await?;
     let get = |request: RequestBuilder| request.bearer_auth(token);
     let report = caller.call(Method::GET, "/audit/verify", "", StatusCode::OK, get).await?;
     ensure!(report["valid"] == true, "the audit trail does not verify");
     Ok(())
+}
+
+/// A batch of three persons, one of them listed and one without a name, screened in the background.
+async fn imported(caller: &Caller, token: &str) -> Result<()> {
+    let file = "externalRefId;firstName;lastName\nB-1;Farazan;Quillab\nB-2;Jeanne;Ordinaire\nB-3;;\n";
+    let post =
+        |request: RequestBuilder| request.bearer_auth(token).header("content-type", "text/csv").body(file);
+    let path = "/imports/stock?flowName=gda&subSources=agency-1";
+    let taken = caller.call(Method::POST, path, "3 lines of CSV", StatusCode::ACCEPTED, post).await?;
+    let path = format!("/imports/{}", text(&taken, "dataImportId")?);
+    println!("\nGET {}{path}  until it has ended", caller.gateway);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let get = |request: RequestBuilder| request.bearer_auth(token);
+        let (status, answer) = caller.send(Method::GET, &path, get).await?;
+        if status == StatusCode::OK && answer.get("endedAt").is_none() && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        }
+        println!("{status} {}", shortened(answer.clone()));
+        ensure!(answer["accepted"] == 2 && answer["rejected"] == 1, "two persons of three were to be taken");
+        return Ok(());
+    }
 }
 
 fn form(list: &List) -> Result<Form> {
