@@ -51,7 +51,7 @@ test:
 
 bench:
 	@deploy/local/prerequisites redis-server
-	cargo build --release --locked -p garant-bench -p msepi05-proxy -p caps-sandbox
+	cargo build --release --locked -p garant-bench -p msepi05-proxy -p gda-audit -p caps-sandbox
 	exec "$(dir $(BIN))release/garant-bench" msepi05-proxy $(ARGS)
 
 deny:
