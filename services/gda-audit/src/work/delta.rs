@@ -16,8 +16,8 @@ use crate::store::editions;
 pub struct Delta {
     /// The catalogue's records that differ, indexed by themselves.
     differing: Catalogue,
-    /// Of all records that are not in both.
-    hashes: FxHashSet<Hash>,
+    /// By list, the records that are not in both of its editions: another list may have the same record.
+    hashes: FxHashMap<String, FxHashSet<Hash>>,
     flow: Flow,
 }
 
@@ -32,8 +32,9 @@ impl Delta {
         flow: &Flow,
         known: &[EditionRef],
     ) -> Result<Self, sqlx::Error> {
-        let (mut hashes, mut differing) = (FxHashSet::default(), Vec::new());
+        let (mut hashes, mut differing) = (FxHashMap::default(), Vec::new());
         for (place, edition) in catalogue.meant(flow) {
+            let of_list: &mut FxHashSet<Hash> = hashes.entry(edition.source.clone()).or_default();
             let old = known.iter().find(|known| known.source == edition.source);
             if old.is_some_and(|old| old.id == edition.id) {
                 continue;
@@ -55,7 +56,7 @@ impl Delta {
                 let times = counts.get(&stored.hash).map_or(0, |(new, _)| *new);
                 differing.extend((0..times).map(|_| (place, stored.clone())));
             }
-            hashes.extend(counts.into_keys());
+            of_list.extend(counts.into_keys());
         }
         let differing = Catalogue::of(catalogue.editions.clone(), &differing);
         Ok(Self { differing, hashes, flow: flow.clone() })
@@ -75,10 +76,8 @@ impl Delta {
         last: &[Hit],
     ) -> Option<Findings> {
         let found = self.differing.screen(screener, &self.flow, subject).pop().unwrap_or_default();
-        let stays = |hit: &&Hit| {
-            !self.hashes.contains(&hit.record)
-                && self.differing.meant(&self.flow).any(|(_, edition)| edition.source == hit.list)
-        };
+        let stays =
+            |hit: &&Hit| self.hashes.get(&hit.list).is_some_and(|differing| !differing.contains(&hit.record));
         if found.hits.is_empty() && last.iter().all(|hit| stays(&hit)) {
             return None;
         }

@@ -149,6 +149,8 @@ async fn what_is_found_is_what_a_control_against_everything_finds() {
     let mut next = 40;
     let mut a: Vec<Entry> = (0..20).map(|n| chance.entry(n)).collect();
     let mut b: Vec<Entry> = (20..40).map(|n| chance.entry(n)).collect();
+    // Both have some records, with all that is in them.
+    b.extend_from_slice(&a[..8]);
     import(&app, "A", &a).await;
     // The second list comes when everybody has been screened against the first.
     app.add_flows(&[("gda", &["BLACKLIST"])]).await;
