@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ use url::Url;
 use self::file::FileAnchor;
 use self::http::HttpAnchor;
 use self::postgres::PostgresAnchor;
+use crate::domain::audit::instant;
 use crate::domain::control::hex;
 use crate::domain::person::{Hash, sha256};
 use crate::store::audit::Head;
@@ -40,7 +41,7 @@ pub struct SignedHead {
 
 impl SignedHead {
     fn signed_text(seq: i64, hash: &str, at: DateTime<Utc>) -> String {
-        format!("{seq}|{hash}|{}", at.to_rfc3339_opts(SecondsFormat::Micros, true))
+        format!("{seq}|{hash}|{}", instant(at))
     }
 }
 

@@ -210,9 +210,7 @@ async fn recorded(
                 state.ledger.keep(recorded.head).await?;
                 return Ok(recorded);
             }
-            Err(LedgerError::Database(error))
-                if attempt < ATTEMPTS && common::db::has_code(&error, &["23505", "40P01"]) =>
-            {
+            Err(LedgerError::Database(error)) if attempt < ATTEMPTS && control::is_conflict(&error) => {
                 attempt += 1;
             }
             Err(error) => return Err(error),

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::{DateTime, SecondsFormat, Utc};
 use common::auth::Caller;
 use common::body::{self, BodyError};
 use common::error::{Problem, ToProblem};
@@ -17,6 +16,7 @@ use super::scope::ScreeningRead;
 use crate::State;
 use crate::catalogue::{Catalogue, InForce};
 use crate::domain::audit::EditionRef;
+pub(super) use crate::domain::audit::instant;
 use crate::domain::control::ControlType;
 use crate::domain::field::FieldError;
 use crate::domain::screening::{DEFAULT_THRESHOLD, Hit, Screener, Subject};
@@ -136,11 +136,6 @@ impl EditionBody {
             total_entries: edition.total as u64,
         }
     }
-}
-
-/// `2026-02-27T00:00:00.000000Z` (contract, "Instants").
-pub(super) fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 /// A person's hits, the highest first.

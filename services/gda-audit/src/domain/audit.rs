@@ -130,8 +130,13 @@ pub struct EditionProof {
     pub total: u64,
 }
 
+/// `2026-02-27T00:00:00.000000Z` (contract, "Instants").
+pub fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
 fn micros<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Micros, true))
+    to.serialize_str(&instant(*at))
 }
 
 /// Hash of all that decides, besides editions and engine, what a flow finds.

@@ -211,7 +211,7 @@ impl PersonDocument {
             return Err(FieldError::new("externalRef.externalRefId", "is mandatory"));
         }
         self.check_texts()?;
-        if self.whole_name().trim().is_empty() {
+        if self.family_name().is_none() {
             return Err(FieldError::new("identity.lastName", "is mandatory"));
         }
         let subject = self.subject()?;
@@ -296,10 +296,6 @@ impl PersonDocument {
         let Identity { last_name, legal_name, .. } = &self.identity;
         let given = |name: &'_ &String| !name.trim().is_empty();
         last_name.as_ref().filter(given).or(legal_name.as_ref().filter(given)).map(String::as_str)
-    }
-
-    fn whole_name(&self) -> &str {
-        self.family_name().unwrap_or_default()
     }
 
     /// What the engine is told of it.

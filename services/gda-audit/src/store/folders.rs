@@ -162,14 +162,6 @@ pub async fn one(db: &mut PgConnection, key: Key) -> Result<Option<StoredFolder>
     Ok(of_persons(db, &[key.0]).await?.remove(&key))
 }
 
-/// How many folders are in each state.
-pub async fn count(db: impl PgExecutor<'_>) -> Result<Vec<(String, i64)>, sqlx::Error> {
-    let rows = sqlx::query!(r#"SELECT state, count(*) AS "count!" FROM gda.folders GROUP BY state"#)
-        .fetch_all(db)
-        .await?;
-    Ok(rows.into_iter().map(|row| (row.state, row.count)).collect())
-}
-
 /// Which folders are looked for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Filter<'a> {

@@ -1,16 +1,18 @@
 //! Tells subscribers what happened to risk folders: one event for one folder, out of the transaction that changed it.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgConnection;
 use webhooks::{Audience, Event};
 
 use super::control::StatusBody;
+use crate::domain::audit::instant;
 use crate::domain::control::ControlType;
 use crate::domain::folder::State;
 use crate::domain::person::ExternalRef;
 use crate::ids;
 use crate::store::folders::Key;
+use crate::store::persons;
 
 /// A risk folder got another status.
 pub const STATUS_UPDATE: &str = "BLACKLIST_PEP_RISK_STATUS_UPDATE";
@@ -19,21 +21,11 @@ pub const COMMENTS_UPDATE: &str = "BLACKLIST_PEP_RISK_COMMENTS_UPDATE";
 /// What this service tells of.
 pub static EVENTS: [&str; 2] = [STATUS_UPDATE, COMMENTS_UPDATE];
 
-/// A status that a folder got.
-pub struct NewStatus<'a> {
-    /// The folder.
-    pub key: Key,
-    /// Whose it is.
-    pub person: &'a ExternalRef,
-    /// The status.
-    pub status: &'a StatusBody,
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct StatusNews<'a> {
     #[serde(flatten)]
-    folder: Folder<'a>,
+    folder: Folder,
     state: State,
     max_matching_score: f32,
     author_login: &'a str,
@@ -44,7 +36,7 @@ struct StatusNews<'a> {
 #[serde(rename_all = "camelCase")]
 struct CommentNews<'a> {
     #[serde(flatten)]
-    folder: Folder<'a>,
+    folder: Folder,
     comment_id: &'a str,
     /// `ADDED` or `DELETED`.
     change: &'static str,
@@ -54,20 +46,17 @@ struct CommentNews<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Folder<'a> {
+struct Folder {
     risk_folder_id: String,
     r#type: ControlType,
-    external_ref: &'a ExternalRef,
+    external_ref: ExternalRef,
 }
 
-impl<'a> Folder<'a> {
-    fn new((person_id, control_type): Key, external_ref: &'a ExternalRef) -> Self {
-        Self { risk_folder_id: ids::folder(person_id, control_type), r#type: control_type, external_ref }
+impl Folder {
+    async fn of(db: &mut PgConnection, (person_id, control_type): Key) -> Result<Self, sqlx::Error> {
+        let external_ref = persons::external_ref(db, person_id).await?;
+        Ok(Self { risk_folder_id: ids::folder(person_id, control_type), r#type: control_type, external_ref })
     }
-}
-
-fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 async fn publish(
@@ -80,21 +69,21 @@ async fn publish(
     webhooks::publish(db, &Event { name, key, audience: Audience::Everybody }, data, at).await
 }
 
-/// Tells of statuses.
+/// Tells of the statuses that folders got.
 ///
 /// # Errors
 /// The database failed.
 pub async fn statuses(
     db: &mut PgConnection,
-    news: &[NewStatus<'_>],
+    news: &[(Key, StatusBody)],
     at: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     // A batch may find thousands of risks where nobody listens.
     if news.is_empty() || !webhooks::is_wanted(db, STATUS_UPDATE).await? {
         return Ok(());
     }
-    for NewStatus { key, person, status } in news {
-        let folder = Folder::new(*key, person);
+    for (key, status) in news {
+        let folder = Folder::of(db, *key).await?;
         let id = folder.risk_folder_id.clone();
         let data = StatusNews {
             folder,
@@ -125,11 +114,10 @@ pub struct CommentChange<'a> {
 pub async fn comment(
     db: &mut PgConnection,
     key: Key,
-    person: &ExternalRef,
     change: &CommentChange<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    let folder = Folder::new(key, person);
+    let folder = Folder::of(db, key).await?;
     let id = folder.risk_folder_id.clone();
     let data = CommentNews {
         folder,

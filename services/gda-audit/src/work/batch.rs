@@ -229,11 +229,11 @@ pub(super) enum CommitError {
 }
 
 impl CommitError {
-    /// Two transactions met at the same persons: the other one commits, and the same again will find its rows.
+    /// Whether the same again will do.
     pub(super) fn is_conflict(&self) -> bool {
         match self {
             Self::Lease(LeaseError::Database(error)) | Self::Ledger(LedgerError::Database(error)) => {
-                common::db::has_code(error, &["23505", "40P01"])
+                control::is_conflict(error)
             }
             Self::Controlled => true,
             _ => false,

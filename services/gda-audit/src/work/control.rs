@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
-use super::announce::{self, NewStatus};
+use super::announce;
 use super::ledger::{Ledger, LedgerError, Segment};
 use super::rescreen;
 use crate::catalogue::{Catalogue, Findings};
@@ -15,7 +15,7 @@ use crate::domain::audit::{
 };
 use crate::domain::flow::Flow;
 use crate::domain::folder::{Folder, SYSTEM, State};
-use crate::domain::person::{ExternalRef, Hash, PersonDocument, sha256};
+use crate::domain::person::{Hash, PersonDocument, sha256};
 use crate::domain::screening::{Screener, Subject};
 use crate::store::audit::{self as audit_store, Head};
 use crate::store::folders::{self, Key, StoredFolder};
@@ -181,11 +181,7 @@ pub async fn record(
                 changed.push((key, change.folder));
                 if let Some(status) = change.status {
                     events.push(status_event(key, &status)?);
-                    let person = ExternalRef {
-                        source_key: Some(flow.source.clone()),
-                        external_ref_id: screened.reference.clone(),
-                    };
-                    news.push((key, person, status));
+                    news.push((key, status));
                 }
             }
             controls.push(ControlRow {
@@ -199,14 +195,17 @@ pub async fn record(
         }
     }
     folders::save_all(db, &changed.iter().map(|(key, folder)| (*key, folder)).collect::<Vec<_>>()).await?;
-    let news: Vec<NewStatus<'_>> =
-        news.iter().map(|(key, person, status)| NewStatus { key: *key, person, status }).collect();
     announce::statuses(db, &news, recording.at).await?;
     let header = recording.header();
     let appended = Segment { id: segment, header: &header, controls: &controls, events: &events };
     let head = ledger.append(db, &appended).await?;
     rescreen::enqueue_if_late(db, segment, &header, recording.at).await?;
     Ok(Recorded { head, persons: stored.iter().map(|person| person.id).collect(), folders })
+}
+
+/// Two transactions met at the same persons: the other one commits, and the same again will find its rows.
+pub fn is_conflict(error: &sqlx::Error) -> bool {
+    common::db::has_code(error, &["23505", "40P01"])
 }
 
 /// Hits as a control's row keeps them.

@@ -5,7 +5,7 @@ use common::clock::SharedClock;
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 
-use super::announce::{self, CommentChange, NewStatus};
+use super::announce::{self, CommentChange};
 use super::control::StatusBody;
 use super::ledger::{Ledger, LedgerError, Segment};
 use crate::domain::audit::{EventKind, EventRow, Header, Kind, Trigger, TriggerKind};
@@ -106,23 +106,17 @@ impl Done {
         segment: i64,
         at: DateTime<Utc>,
     ) -> Result<(), sqlx::Error> {
-        if matches!(self, Self::Added(_)) {
-            return Ok(());
-        }
         let (key, login) = (change.key, change.login);
-        let person = persons::external_ref(&mut *db, key.0).await?;
         match self {
-            Self::Decided(status) => {
-                announce::statuses(db, &[NewStatus { key, person: &person, status }], at).await
-            }
+            Self::Decided(status) => announce::statuses(db, &[(key, status.clone())], at).await,
             Self::Commented(_) => {
                 let comment_id = &ids::row(segment, 0);
                 let change = CommentChange { comment_id, change: "ADDED", login };
-                announce::comment(db, key, &person, &change, at).await
+                announce::comment(db, key, &change, at).await
             }
             Self::CommentDeleted(deletion) => {
                 let change = CommentChange { comment_id: &deletion.comment, change: "DELETED", login };
-                announce::comment(db, key, &person, &change, at).await
+                announce::comment(db, key, &change, at).await
             }
             Self::Added(_) => Ok(()),
         }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use tokio::sync::Mutex;
 
-use super::announce::{self, NewStatus};
+use super::announce;
 use super::batch::{ATTEMPTS, Background, CommitError, count_persons, in_force, origin};
 use super::control::{hits_json, status_event, take_over};
 use super::delta::{Delta, of_type};
@@ -31,7 +31,7 @@ use crate::domain::screening::Screener;
 use crate::store::audit::{self as audit_store, Head};
 use crate::store::editions::{self, StoredEdition};
 use crate::store::rescreenings::{self, Controlled};
-use crate::store::{bulk_settings, flows, folders, lists, persons};
+use crate::store::{bulk_settings, flows, folders, lists};
 use crate::work::control::Recording;
 
 /// The kind of the job that splits the persons.
@@ -385,7 +385,7 @@ impl Rescreener {
                     changed.push((key, change.folder));
                     if let Some(status) = change.status {
                         events.push(status_event(key, &status).map_err(super::ledger::LedgerError::from)?);
-                        news.push((key, persons::external_ref(&mut *db, person.id).await?, status));
+                        news.push((key, status));
                     }
                 }
             }
@@ -400,8 +400,6 @@ impl Rescreener {
         }
         folders::save_all(db, &changed.iter().map(|(key, folder)| (*key, folder)).collect::<Vec<_>>())
             .await?;
-        let news: Vec<NewStatus<'_>> =
-            news.iter().map(|(key, person, status)| NewStatus { key: *key, person, status }).collect();
         announce::statuses(db, &news, at).await?;
         let trigger = Trigger { kind: TriggerKind::Batch, login: task.edition.imported_by.clone() };
         let header = Recording { flow: &task.flow, catalogue, trigger, at, import: None }.header();
