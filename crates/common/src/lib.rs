@@ -14,6 +14,7 @@
 //! | [`db`] | pool, migrations, grants, and what a database failure means to a client |
 //! | [`copy`] | rows for PostgreSQL's binary COPY |
 //! | [`seal`] | encryption of secrets that lie in the database |
+//! | [`passwords`] | Argon2id on a bounded pool |
 //! | [`redact`] | types whose content never reaches a log |
 //! | [`clock`] | the time, injected |
 
@@ -25,6 +26,7 @@ pub mod config;
 pub mod copy;
 pub mod db;
 pub mod error;
+pub mod passwords;
 pub mod redact;
 pub mod request;
 pub mod seal;

@@ -12,8 +12,8 @@ use crate::domain::back_off::{ACCOUNT, ACCOUNT_AT_ADDRESS, ADDRESS, Allowance};
 use crate::domain::credentials::digest_of_parts;
 use crate::error::OAuthError;
 use crate::keys::DerivedKeys;
-use crate::passwords::HashingError;
 use crate::store::attempts;
+use common::passwords::HashingError;
 
 /// One for each first byte of a key.
 const SHARDS: usize = 256;

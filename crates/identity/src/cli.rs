@@ -9,14 +9,14 @@ use common::clock::SharedClock;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
 
-use crate::config::HashingConfig;
 use crate::domain::client::{ClientType, Grant};
 use crate::domain::credentials::{ClientCredentials, random_password};
 use crate::domain::scopes::Scopes;
 use crate::domain::user::{Username, check_password};
-use crate::passwords::Passwords;
 use crate::store::clients::{self, NewClient};
 use crate::store::users::{self, NewUser};
+use common::passwords::HashingConfig;
+use common::passwords::Passwords;
 
 /// What an administrator's command works on.
 pub struct Administration<'a> {

@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::domain::key_schedule::{KeySchedule, LONGEST_ACCESS_TOKEN};
+use common::passwords::HashingConfig;
 
 const MIN_KEY_SECRET: usize = 32;
 
@@ -37,24 +38,6 @@ pub struct IdentityConfig {
     pub key_publish_ahead_hours: u32,
 }
 
-/// `identity.hashing.*`: Argon2id (RFC 9106).
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct HashingConfig {
-    /// Memory of one hash, in KiB.
-    pub memory_kib: u32,
-    /// Passes over it.
-    pub iterations: u32,
-    /// Lanes.
-    pub parallelism: u32,
-    /// Hashes computed at the same time.
-    pub concurrency: usize,
-    /// Hashes that may wait for that; more are answered 503.
-    pub queue: usize,
-    /// How long one may wait, in milliseconds, before it is answered 503.
-    pub queue_timeout_ms: u64,
-}
-
 impl Default for IdentityConfig {
     fn default() -> Self {
         Self {
@@ -68,19 +51,6 @@ impl Default for IdentityConfig {
             hashing: HashingConfig::default(),
             key_rotation_days: 90,
             key_publish_ahead_hours: 24,
-        }
-    }
-}
-
-impl Default for HashingConfig {
-    fn default() -> Self {
-        Self {
-            memory_kib: 19_456,
-            iterations: 2,
-            parallelism: 1,
-            concurrency: 2,
-            queue: 64,
-            queue_timeout_ms: 2_000,
         }
     }
 }

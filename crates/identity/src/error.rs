@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::domain::client::{UnknownClientType, UnknownGrant};
 use crate::domain::user::RuleBroken;
 use crate::keys::KeyError;
-use crate::passwords::HashingError;
+use common::passwords::HashingError;
 
 /// Why a token was not issued, revoked or looked at. The body is RFC 6749 §5.2's,
 /// `{"error":"…","error_description":"…"}`, whatever the service's own shape is.

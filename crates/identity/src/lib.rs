@@ -20,7 +20,6 @@ pub mod domain;
 mod error;
 pub mod http;
 mod keys;
-mod passwords;
 mod revocations;
 pub mod sandbox;
 mod server;
@@ -29,11 +28,11 @@ mod tokens;
 
 pub use applications::{Application, ApplicationDraft, NewApplication};
 pub use cli::{Administration, ClientsCommand, UsersCommand};
-pub use config::{HashingConfig, IdentityConfig};
+pub use common::passwords::{HashingConfig, HashingError};
+pub use config::IdentityConfig;
 pub use domain::user::User;
 pub use error::{ApplicationError, OAuthError, RegistrationError};
 pub use keys::{KeyError, KeySet, PublicKey};
-pub use passwords::HashingError;
 pub use server::{AuthorizationServer, Background, Host, OpenError};
 pub use tokens::Tokens;
 

@@ -5,11 +5,11 @@ use common::clock::SharedClock;
 use secrecy::SecretString;
 use sqlx::PgPool;
 
-use crate::config::HashingConfig;
 use crate::domain::client::Grant;
-use crate::passwords::{HashingError, Passwords};
 use crate::store::clients::{self, NewClient};
 use crate::store::users::{self, NewUser};
+use common::passwords::HashingConfig;
+use common::passwords::{HashingError, Passwords};
 
 /// The sandbox client's id.
 pub const CLIENT_ID: &str = "sandbox";

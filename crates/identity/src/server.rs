@@ -23,11 +23,11 @@ use crate::domain::scopes::Scopes;
 use crate::domain::user::Username;
 use crate::error::OAuthError;
 use crate::keys::{KeyError, KeySet, Keys};
-use crate::passwords::{HashingError, Passwords};
 use crate::revocations::{POLL_INTERVAL, Revocations};
 use crate::store::users::Account;
 use crate::store::{self, clients, users};
 use crate::tokens::WRONG_LOGIN;
+use common::passwords::{HashingError, Passwords};
 
 const KEY_INTERVAL: Duration = Duration::from_secs(60);
 const PURGE_INTERVAL: Duration = Duration::from_secs(600);

@@ -10,7 +10,7 @@ const SLOTS: usize = 10;
 /// Calls are counted in ten slots of a rolling window, so an old failure is forgotten in time and a peer that is
 /// called seldom is not given up for two failures.
 #[derive(Debug)]
-pub(super) struct Breaker {
+pub struct Breaker {
     min_calls: u32,
     slot: Duration,
     open_for: Duration,
@@ -34,7 +34,7 @@ struct Slot {
 
 /// What an admitted call is to the breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Admission {
+pub enum Admission {
     /// One of many.
     Ordinary,
     /// The one whose outcome decides.
@@ -43,12 +43,16 @@ pub(super) enum Admission {
 
 impl Breaker {
     /// Opens for `open_for` when at least `min_calls` calls of the last `window` were made and half of them failed.
-    pub(super) fn new(min_calls: u32, window: Duration, open_for: Duration) -> Self {
+    pub fn new(min_calls: u32, window: Duration, open_for: Duration) -> Self {
         let slot = (window / SLOTS as u32).max(Duration::from_millis(1));
         Self { min_calls, slot, open_for, started: Instant::now(), state: Mutex::default() }
     }
 
-    pub(super) fn admit(&self, now: Instant) -> Result<Admission, CallError> {
+    /// Whether a call may be made now.
+    ///
+    /// # Errors
+    /// [`CallError::Open`]
+    pub fn admit(&self, now: Instant) -> Result<Admission, CallError> {
         let mut state = self.state();
         match state.open_until {
             None => Ok(Admission::Ordinary),
@@ -61,7 +65,8 @@ impl Breaker {
         }
     }
 
-    pub(super) fn record(&self, admission: Admission, failed: bool, now: Instant) {
+    /// Notes the outcome of a call that was admitted.
+    pub fn record(&self, admission: Admission, failed: bool, now: Instant) {
         let mut state = self.state();
         match (admission, failed) {
             (Admission::Probe, true) => state.open_until = Some(now + self.open_for),
@@ -87,7 +92,8 @@ impl Breaker {
         }
     }
 
-    pub(super) fn is_open(&self) -> bool {
+    /// Whether calls are kept from the peer.
+    pub fn is_open(&self) -> bool {
         self.state().open_until.is_some()
     }
 

@@ -6,6 +6,7 @@
 mod breaker;
 pub mod public;
 mod tls;
+mod token;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -23,8 +24,9 @@ use tokio::sync::Semaphore;
 use tracing::{Instrument, Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use self::breaker::Breaker;
+pub use self::breaker::{Admission, Breaker};
 pub use self::tls::{TlsConfig, TlsError};
+pub use self::token::ServiceToken;
 use crate::request;
 
 /// `<peer>.*`: how one peer is called. Times in milliseconds.

@@ -5,15 +5,46 @@ use std::time::Duration;
 
 use argon2::password_hash::{self, PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, PasswordHash, Version};
-use common::redact::Personal;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use crate::config::HashingConfig;
+use crate::redact::Personal;
+
+/// Argon2id (RFC 9106).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HashingConfig {
+    /// Memory of one hash, in KiB.
+    pub memory_kib: u32,
+    /// Passes over it.
+    pub iterations: u32,
+    /// Lanes.
+    pub parallelism: u32,
+    /// Hashes computed at the same time.
+    pub concurrency: usize,
+    /// Hashes that may wait for that; more are answered 503.
+    pub queue: usize,
+    /// How long one may wait, in milliseconds, before it is answered 503.
+    pub queue_timeout_ms: u64,
+}
+
+impl Default for HashingConfig {
+    fn default() -> Self {
+        Self {
+            memory_kib: 19_456,
+            iterations: 2,
+            parallelism: 1,
+            concurrency: 2,
+            queue: 64,
+            queue_timeout_ms: 2_000,
+        }
+    }
+}
 
 /// Hashes passwords and client secrets, a few at a time: Argon2id is made to be slow and to fill memory.
 #[derive(Debug)]
-pub(crate) struct Passwords {
+pub struct Passwords {
     argon2: Argon2<'static>,
     /// Verified in the place of the hash that an unknown account doesn't have, so that it takes the same time.
     dummy_hash: Personal<String>,
@@ -40,7 +71,9 @@ impl From<argon2::Error> for HashingError {
 }
 
 impl Passwords {
-    pub(crate) fn new(config: &HashingConfig) -> Result<Self, HashingError> {
+    /// # Errors
+    /// Parameters that Argon2 does not take.
+    pub fn new(config: &HashingConfig) -> Result<Self, HashingError> {
         let params = Params::new(config.memory_kib, config.iterations, config.parallelism, None)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let dummy_hash = Personal::new(argon2.hash_password(&rand::random::<[u8; 32]>())?.to_string());
@@ -54,7 +87,7 @@ impl Passwords {
     }
 
     /// The hash of a new password.
-    pub(crate) async fn hash(&self, password: &SecretString) -> Result<Personal<String>, HashingError> {
+    pub async fn hash(&self, password: &SecretString) -> Result<Personal<String>, HashingError> {
         let password = password.clone();
         self.compute(move |argon2| {
             Ok(Personal::new(argon2.hash_password(password.expose_secret().as_bytes())?.to_string()))
@@ -63,7 +96,7 @@ impl Passwords {
     }
 
     /// Whether the password is the hash's; never where there is no hash, and that takes as long.
-    pub(crate) async fn verify(
+    pub async fn verify(
         &self,
         password: &SecretString,
         hash: Option<&Personal<String>>,
