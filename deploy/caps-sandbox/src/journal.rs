@@ -27,12 +27,18 @@ pub struct Call {
 }
 
 /// The last [`CAPACITY`] calls.
-#[derive(Debug, Default)]
-pub struct Journal(Mutex<VecDeque<Arc<Call>>>);
+#[derive(Debug)]
+pub struct Journal<C>(Mutex<VecDeque<Arc<C>>>);
 
-impl Journal {
+impl<C> Default for Journal<C> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<C: Serialize> Journal<C> {
     /// Notes a call.
-    pub fn record(&self, call: Call) {
+    pub fn record(&self, call: C) {
         let call = Arc::new(call);
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if calls.len() == CAPACITY {
@@ -47,8 +53,8 @@ impl Journal {
     /// None that a call can bring about.
     pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
         #[derive(Serialize)]
-        struct Calls<'a> {
-            calls: Vec<&'a Call>,
+        struct Calls<'a, C> {
+            calls: Vec<&'a C>,
         }
         // The lock is not held while a long journal is written.
         let calls: Vec<_> = self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();

@@ -6,15 +6,16 @@
 //! | [`faults`] | what can go wrong on demand, and which call it befalls |
 //! | [`journal`] | the calls that came in |
 //! | [`search`] | the operation itself |
+//! | [`wire`] | what can befall an answer on its way |
 
 pub mod directory;
 pub mod faults;
 pub mod journal;
 pub mod search;
 mod tls;
+pub mod wire;
 
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ use serde_json::json;
 
 use crate::directory::{Directory, ProxyHash};
 use crate::faults::Faults;
-use crate::journal::Journal;
+use crate::journal::{Call, Journal};
+use crate::wire::Socket;
 
 /// How a sandbox is started.
 #[derive(Debug, Clone)]
@@ -60,7 +62,7 @@ pub struct Tls {
 struct State {
     directory: Directory,
     faults: Faults,
-    journal: Journal,
+    journal: Journal<Call>,
     clock: SharedClock,
 }
 
@@ -119,20 +121,6 @@ impl Sandbox {
     /// The server failed.
     pub async fn run(self) -> Result<()> {
         Ok(self.server.await?)
-    }
-}
-
-/// A duplicate of a connection's socket, to reset it by.
-struct Socket(OwnedFd);
-
-impl Socket {
-    fn of(connection: &dyn std::any::Any) -> Option<Self> {
-        use actix_tls::accept::rustls_0_23::TlsStream;
-        use actix_web::rt::net::TcpStream;
-        let stream = connection
-            .downcast_ref::<TcpStream>()
-            .or_else(|| connection.downcast_ref::<TlsStream<TcpStream>>().map(|stream| stream.get_ref().0))?;
-        stream.as_fd().try_clone_to_owned().ok().map(Self)
     }
 }
 

@@ -1,22 +1,20 @@
 //! `POST /v1/proxy-indicators/search`
 
 use std::collections::HashSet;
-use std::convert::Infallible;
 use std::time::Duration;
 
-use actix_web::body::{BoxBody, SizedStream};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
-use actix_web::web::{Bytes, Data};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use common::body::parse_json;
-use futures_util::stream;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::{Flags, ProxyHash};
 use crate::faults::{Asked, Body, Error, Fault, Items, Value};
 use crate::journal::Call;
-use crate::{Read, Refusal, Socket, State};
+use crate::wire::{drip, reset};
+use crate::{Read, Refusal, State};
 
 /// Hashes in a call.
 pub const MAX_HASHES: usize = 100;
@@ -184,24 +182,4 @@ fn answer(request: &HttpRequest, found: Vec<(ProxyHash, Flags)>, fault: &Fault) 
     }
     response.content_type(content_type);
     if fault.drip { response.body(drip(body)) } else { response.body(body) }
-}
-
-fn drip(body: Vec<u8>) -> BoxBody {
-    let length = body.len() as u64;
-    let bytes = stream::unfold(body.into_iter(), |mut bytes| async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let byte = bytes.next()?;
-        Some((Ok::<_, Infallible>(Bytes::copy_from_slice(&[byte])), bytes))
-    });
-    BoxBody::new(SizedStream::new(length, Box::pin(bytes)))
-}
-
-/// A body that fails makes the server drop the connection without a word; closing a socket that does not linger sends
-/// RST instead of FIN.
-fn reset(request: &HttpRequest) -> HttpResponse {
-    if let Some(Socket(socket)) = request.conn_data() {
-        let _ = rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO));
-    }
-    let failing = stream::iter([Err::<Bytes, _>(std::io::Error::other("reset on demand"))]);
-    HttpResponse::Ok().streaming(failing)
 }
