@@ -26,7 +26,8 @@ OUT ?= sample-data
 run:
 	@deploy/local/prerequisites $(if $(REDIS_URL),,redis-server)
 	echo "building (some minutes the first time)"
-	cargo build --locked -p local-stack -p reconciliation -p msepi05-proxy -p gda-audit -p caps-sandbox
+	cargo build --locked -p local-stack -p reconciliation -p msepi05-proxy -p gda-audit -p secure-consumer \
+		-p caps-sandbox -p outside-sandbox
 	exec "$(BIN)/garant-local" run $(ARGS)
 
 sample-data:
@@ -57,7 +58,7 @@ PEERS := g++ pkg-config libicu-dev python3-dev
 bench:
 	@deploy/local/prerequisites redis-server
 	deploy/local/prerequisites $(PEERS) || true
-	cargo build --release --locked -p garant-bench -p msepi05-proxy -p gda-audit -p caps-sandbox
+	cargo build --release --locked -p garant-bench -p msepi05-proxy -p gda-audit -p secure-consumer -p caps-sandbox
 	exec "$(dir $(BIN))release/garant-bench" $(ARGS)
 
 quality:
@@ -84,7 +85,8 @@ sqlx-prepare:
 	fi
 	export PATH="$(TOOLS)/bin:$$PATH" SQLX_OFFLINE=false
 	cargo run --quiet --locked -p testkit --example with-postgres -- bash -euc '
-		for part in crates/identity crates/jobs crates/webhooks services/reconciliation services/gda-audit; do
+		for part in crates/identity crates/jobs crates/webhooks services/reconciliation services/gda-audit \
+				services/secure-consumer; do
 			(cd "$$part" && sqlx migrate run)
 		done
 		cargo sqlx prepare --workspace -- --all-targets'

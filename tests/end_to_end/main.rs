@@ -7,5 +7,6 @@ mod graceful_stop;
 mod msepi05_proxy;
 mod nothing_personal_is_logged;
 mod openapi;
+mod secure_consumer;
 mod the_gateway;
 mod who_gets_in;

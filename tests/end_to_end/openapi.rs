@@ -13,6 +13,7 @@ use testkit::{python, workspace};
 use tokio::process::Command;
 
 use crate::msepi05_proxy::Bank;
+use crate::secure_consumer::Shop;
 
 const EXAMPLES: &str = "40";
 /// The same requests in every run: what a test finds must not depend on luck.
@@ -27,7 +28,8 @@ async fn reconciliation_does_what_its_openapi_document_says() -> Result<()> {
     let task = stack.reconcile(&token, &sample).await?;
     stack.finished(&token, task).await?;
     ensure!(task == 1, "the smallest id that schemathesis tries must be a task's");
-    conforms("reconciliation", &stack.replica.base_url, &token, stack.directory.path()).await
+    let authorization = format!("Bearer {token}");
+    conforms("reconciliation", &stack.replica.base_url, &authorization, stack.directory.path()).await
 }
 
 #[tokio::test]
@@ -35,7 +37,8 @@ async fn msepi05_proxy_does_what_its_openapi_document_says() -> Result<()> {
     let limits =
         [("LIMITS__CUSTOMER_HASHES", "100000000"), ("LIMITS__CLIENT_HASHES_PER_MINUTE", "100000000")];
     let bank = Bank::open(&limits, None).await?;
-    conforms("msepi05-proxy", &bank.replica.base_url, &bank.token(), bank.directory.path()).await
+    let authorization = format!("Bearer {}", bank.token());
+    conforms("msepi05-proxy", &bank.replica.base_url, &authorization, bank.directory.path()).await
 }
 
 #[tokio::test]
@@ -64,11 +67,18 @@ async fn gda_audit_does_what_its_openapi_document_says() -> Result<()> {
     let token = issuer
         .token("compliance", "gda-audit", "screening:read screening:write screening:decide lists:write")
         .signed();
-    conforms("gda-audit", &replica.base_url, &token, directory.path()).await
+    conforms("gda-audit", &replica.base_url, &format!("Bearer {token}"), directory.path()).await
+}
+
+#[tokio::test]
+async fn secure_consumer_does_what_its_openapi_document_says() -> Result<()> {
+    let shop = Shop::open(&[("ACCOUNTS__REQUESTS_PER_SECOND", "100000")]).await?;
+    let authorization = shop.authorization();
+    conforms("secure-consumer", &shop.replica.base_url, &authorization, shop.directory.path()).await
 }
 
 /// Past the gateway: Envoy answers 400 to methods that it doesn't know, where the document's 405 is the service's.
-async fn conforms(service: &str, base: &str, token: &str, directory: &Path) -> Result<()> {
+async fn conforms(service: &str, base: &str, authorization: &str, directory: &Path) -> Result<()> {
     let schemathesis =
         tokio::task::spawn_blocking(|| python::program("schemathesis", "4.32.5", "schemathesis")).await??;
     let run = Command::new(schemathesis)
@@ -77,7 +87,7 @@ async fn conforms(service: &str, base: &str, token: &str, directory: &Path) -> R
         .arg("run")
         .arg(format!("{base}/docs/{service}/openapi.json"))
         .args(["--url", base])
-        .args(["--header", &format!("Authorization: Bearer {token}")])
+        .args(["--header", &format!("Authorization: {authorization}")])
         .args(["--phases", "examples,coverage,fuzzing", "--max-examples", EXAMPLES, "--seed", SEED])
         .args(["--continue-on-failure", "--warnings", "off", "--no-color"])
         .current_dir(directory)

@@ -9,6 +9,7 @@
 //! | [`body`] | request bodies, parsed with the name of the field at fault |
 //! | [`upload`] | files that clients send, spooled to disk |
 //! | [`auth`] | the resource server: tokens in, [`auth::Caller`] out |
+//! | [`back_off`] | how long failed sign-ins block the next one |
 //! | [`server`] | bootstrap, management port, health, limits, graceful drain |
 //! | [`client`] | outgoing HTTP with budget, retry, breaker and bulkhead; `public` for URLs that a user gave |
 //! | [`db`] | pool, migrations, grants, and what a database failure means to a client |
@@ -19,6 +20,7 @@
 //! | [`clock`] | the time, injected |
 
 pub mod auth;
+pub mod back_off;
 pub mod body;
 pub mod client;
 pub mod clock;

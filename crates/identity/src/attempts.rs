@@ -8,7 +8,7 @@ use common::clock::SharedClock;
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 
-use crate::domain::back_off::{ACCOUNT, ACCOUNT_AT_ADDRESS, ADDRESS, Allowance};
+use common::back_off::{ACCOUNT, ACCOUNT_AT_ADDRESS, ADDRESS, Allowance};
 use crate::domain::credentials::digest_of_parts;
 use crate::error::OAuthError;
 use crate::keys::DerivedKeys;

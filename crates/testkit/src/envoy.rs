@@ -47,12 +47,13 @@ enum Errors {
     Detail,
     Msepi05,
     Problem,
+    Result,
 }
 
 impl Errors {
     fn content_type(self) -> &'static str {
         match self {
-            Self::Detail | Self::Msepi05 => "application/json",
+            Self::Detail | Self::Msepi05 | Self::Result => "application/json",
             Self::Problem => "application/problem+json",
         }
     }
@@ -96,6 +97,17 @@ impl Errors {
                 // Envoy's own variable, for it alone knows a status that has no text; it is written as a number.
                 body["status"] = "%RESPONSE_CODE%".into();
                 body
+            }
+            Self::Result => {
+                let code = match status {
+                    Some(400 | 408) => "FORM_001",
+                    Some(404) => "FIND_001",
+                    Some(413 | 431) => "FORM_003",
+                    Some(429) => "RATE_001",
+                    Some(503 | 504) => "TECH_002",
+                    _ => "TECH_001",
+                };
+                json!({ "result": false, "code": code })
             }
         }
     }

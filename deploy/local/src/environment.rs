@@ -18,7 +18,7 @@ struct Definition {
     sections: &'static [&'static str],
 }
 
-const SERVICES: [Definition; 3] = [
+const SERVICES: [Definition; 4] = [
     Definition {
         name: "reconciliation",
         port: 8105,
@@ -69,6 +69,23 @@ const SERVICES: [Definition; 3] = [
             "WEBHOOKS",
         ],
     },
+    Definition {
+        name: "secure-consumer",
+        port: 8104,
+        management_port: 8204,
+        sections: &[
+            "SERVER",
+            "MANAGEMENT",
+            "DATABASE",
+            "TELEMETRY",
+            "ACCOUNTS",
+            "CONNECTORS",
+            "HISTORY",
+            "DECISIONS",
+            "REFERENCE",
+            "SCORE",
+        ],
+    },
 ];
 
 /// Where a service listens, and what the user has set for it.
@@ -80,7 +97,7 @@ pub(crate) struct ServiceSettings {
     set: BTreeMap<String, String>,
 }
 
-/// The settings of `reconciliation`, of `msepi05-proxy` and of `gda-audit`.
+/// The settings of `reconciliation`, `msepi05-proxy`, `gda-audit` and `secure-consumer`.
 ///
 /// # Errors
 /// A variable is meant for no service, or must not be set here; the message names it.
@@ -91,8 +108,9 @@ pub(crate) fn services(
     for (name, _) in &variables {
         check(name)?;
     }
-    let [reconciliation, msepi05_proxy, gda_audit] = SERVICES.map(|service| service.settings(&variables));
-    Ok([reconciliation?, msepi05_proxy?, gda_audit?])
+    let [reconciliation, msepi05_proxy, gda_audit, secure_consumer] =
+        SERVICES.map(|service| service.settings(&variables));
+    Ok([reconciliation?, msepi05_proxy?, gda_audit?, secure_consumer?])
 }
 
 /// The name of a service's own variable for a key.
@@ -190,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_variable_goes_to_the_services_that_have_its_section_and_ones_own_wins() {
-        let [reconciliation, proxy, screening] = settings(&[
+        let [reconciliation, proxy, screening, _] = settings(&[
             ("GARANT_MSEPI05_PROXY__TELEMETRY__LEVEL", "debug"),
             ("GARANT__TELEMETRY__LEVEL", "warn"),
             ("GARANT__CAPS__URL", "http://caps"),

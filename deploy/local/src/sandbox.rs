@@ -6,10 +6,12 @@
 use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, NaiveDate, Utc};
 use common::clock::{Clock, SystemClock};
+use common::passwords::{HashingConfig, Passwords};
 use identity::sandbox::{Sandbox, SandboxUser};
 use reconciliation::domain::operator::OperatorConfig;
 use reconciliation::store::profiles::StoredProfile;
 use reconciliation::store::{operators, profiles};
+use secure_consumer::store::accounts;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use testkit::postgres::Database;
@@ -83,6 +85,28 @@ pub(crate) async fn clear_screening(settings: &Settings, database: &Database) ->
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Makes `secure-consumer` as new: the merchant of the local profile, and nobody seen on any IBAN.
+pub(crate) async fn load_merchant(settings: &Settings, database: &Database) -> Result<()> {
+    ensure!(
+        settings.secure_consumer.listen.ip().is_loopback(),
+        "the sandbox is not loaded where the service listens on {}: its credential is public",
+        settings.secure_consumer.listen
+    );
+    let (login, password) = secure_consumer::SANDBOX;
+    let pool = PgPool::connect(&database.owner_url).await?;
+    let others: i64 = sqlx::query_scalar("SELECT count(*) FROM consumer.accounts WHERE login <> $1")
+        .bind(login)
+        .fetch_one(&pool)
+        .await?;
+    ensure!(others == 0, "the sandbox is not loaded into {}: it has other accounts", database.name);
+    let clear = "TRUNCATE consumer.accounts, consumer.decisions, consumer.sightings RESTART IDENTITY";
+    sqlx::raw_sql(clear).execute(&pool).await?;
+    let hash = Passwords::new(&HashingConfig::default())?.hash(&password.into()).await?;
+    accounts::insert(&pool, login, &hash, &[], SystemClock.now()).await?;
+    pool.close().await;
+    Ok(())
 }
 
 async fn load_accounts(pool: &PgPool, database: &str) -> Result<()> {

@@ -13,11 +13,13 @@ use testkit::{process, workspace};
 
 use crate::demonstration;
 use crate::environment::{self, ServiceSettings, variable_of};
+use crate::sandbox;
 
 const GATEWAY_PORT: &str = "GARANT_GATEWAY_PORT";
 const POSTGRES_PORT: &str = "GARANT_POSTGRES_PORT";
 const REDIS_PORT: &str = "GARANT_REDIS_PORT";
 const CAPS_PORT: &str = "GARANT_CAPS_PORT";
+const OUTSIDE_PORT: &str = "GARANT_OUTSIDE_PORT";
 
 pub(crate) struct Settings {
     pub(crate) gateway_port: u16,
@@ -26,14 +28,19 @@ pub(crate) struct Settings {
     /// A Redis of the user's, in place of our own.
     pub(crate) redis_url: Option<String>,
     pub(crate) caps_port: u16,
+    /// Of the company register, address API, payee verification and DNS.
+    pub(crate) outside_port: u16,
     pub(crate) reconciliation: ServiceSettings,
     pub(crate) msepi05_proxy: ServiceSettings,
     pub(crate) gda_audit: ServiceSettings,
+    pub(crate) secure_consumer: ServiceSettings,
     /// File of the secret under which the signing keys are stored.
     pub(crate) key_secret_file: PathBuf,
     /// File of the secret that keys what stands in for hashes and customers.
     pub(crate) pepper_file: PathBuf,
     audit_key_file: PathBuf,
+    /// File of the secret under which secure-consumer remembers who was seen.
+    history_file: PathBuf,
     /// Heads of gda-audit's audit trail.
     pub(crate) audit_heads_file: PathBuf,
     /// Password of the databases' roles.
@@ -47,7 +54,7 @@ impl Settings {
         // A variable of somebody else's that is no text must not stop us.
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        let [reconciliation, msepi05_proxy, gda_audit] = environment::services(variables)?;
+        let [reconciliation, msepi05_proxy, gda_audit, secure_consumer] = environment::services(variables)?;
         let dev = workspace::dev_dir()?;
         let logs = dev.join("logs");
         fs::create_dir_all(&logs)?;
@@ -58,12 +65,15 @@ impl Settings {
             redis_port: port(REDIS_PORT, 6380)?,
             redis_url: std::env::var("REDIS_URL").ok().filter(|url| !url.is_empty()),
             caps_port: port(CAPS_PORT, 8110)?,
+            outside_port: port(OUTSIDE_PORT, 8111)?,
             reconciliation,
             msepi05_proxy,
             gda_audit,
+            secure_consumer,
             key_secret_file: secret(dev.join("key-secret"))?,
             pepper_file: secret(dev.join("pepper"))?,
             audit_key_file: secret(dev.join("audit-key"))?,
+            history_file: secret(dev.join("history"))?,
             audit_heads_file: dev.join("audit-heads"),
             database_password: fs::read_to_string(dev.join("database-password"))?,
             logs,
@@ -74,8 +84,8 @@ impl Settings {
         format!("http://127.0.0.1:{}", self.gateway_port)
     }
 
-    pub(crate) fn services(&self) -> [&ServiceSettings; 3] {
-        [&self.reconciliation, &self.msepi05_proxy, &self.gda_audit]
+    pub(crate) fn services(&self) -> [&ServiceSettings; 4] {
+        [&self.reconciliation, &self.msepi05_proxy, &self.gda_audit, &self.secure_consumer]
     }
 
     /// Fails with a message for the user where something else listens on one of our ports.
@@ -83,6 +93,7 @@ impl Settings {
         let mut ports = vec![
             ("gateway".to_owned(), self.gateway_port, format!("{GATEWAY_PORT}=PORT")),
             ("CAPS sandbox".to_owned(), self.caps_port, format!("{CAPS_PORT}=PORT")),
+            ("outside sandbox".to_owned(), self.outside_port, format!("{OUTSIDE_PORT}=PORT")),
         ];
         if self.redis_url.is_none() {
             let remedy = format!("{REDIS_PORT}=PORT, or REDIS_URL to use that server");
@@ -139,6 +150,24 @@ impl Settings {
             ("LISTS", demonstration::gda_audit::configured_lists()),
             ("AUDIT__ANCHOR__URL", format!("file://{}", self.audit_heads_file.display())),
             ("AUDIT__SIGNING_KEY_FILE", self.audit_key_file.display().to_string()),
+        ])
+    }
+
+    pub(crate) fn secure_consumer_environment(&self, database: &Database) -> BTreeMap<String, String> {
+        let outside = format!("http://127.0.0.1:{}", self.outside_port);
+        self.secure_consumer.environment([
+            ("DATABASE__URL", database.app_url.clone()),
+            ("DATABASE__OWNER_URL", database.owner_url.clone()),
+            ("DATABASE__APP_ROLE", database.app_role.clone()),
+            ("HISTORY__SECRET_FILE", self.history_file.display().to_string()),
+            ("CONNECTORS__COMPANY_REGISTER__URL", outside.clone()),
+            ("CONNECTORS__ADDRESS__URL", outside.clone()),
+            ("CONNECTORS__PAYEE_VERIFICATION__URL", outside),
+            ("CONNECTORS__SCREENING__URL", self.gateway_url()),
+            ("CONNECTORS__SCREENING__TOKEN_URL", format!("{}/o/token/", self.gateway_url())),
+            ("CONNECTORS__SCREENING__CLIENT_ID", sandbox::CLIENT_ID.to_owned()),
+            ("CONNECTORS__SCREENING__CLIENT_SECRET", sandbox::CLIENT_SECRET.to_owned()),
+            ("CONNECTORS__MX__RESOLVER", format!("127.0.0.1:{}", self.outside_port)),
         ])
     }
 

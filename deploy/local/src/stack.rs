@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use testkit::caps::CapsSandbox;
 use testkit::envoy::{Envoy, Parameters};
+use testkit::outside::OutsideSandbox;
 use testkit::postgres::{Database, Postgres, Roles, StopMode};
 use testkit::process::{Service, command};
 use testkit::redis::Redis;
@@ -26,6 +27,7 @@ struct Running {
     postgres: Option<Postgres>,
     redis: Option<Redis>,
     caps: Option<CapsSandbox>,
+    outside: Option<OutsideSandbox>,
     services: Vec<(&'static str, Service)>,
     gateway: Option<Envoy>,
 }
@@ -64,6 +66,7 @@ async fn start_and_stay(running: &mut Running, once: bool) -> Result<()> {
     progress.say(&format!("databases on {origin}"));
     let reconciliation_database = provision(postgres, &settings, &settings.reconciliation).await?;
     let gda_audit_database = provision(postgres, &settings, &settings.gda_audit).await?;
+    let secure_consumer_database = provision(postgres, &settings, &settings.secure_consumer).await?;
 
     let redis_url = match &settings.redis_url {
         Some(url) => {
@@ -81,20 +84,27 @@ async fn start_and_stay(running: &mut Running, once: bool) -> Result<()> {
     let caps = CapsSandbox::start_on(settings.caps_port, &[], &settings.logs).await?;
     let caps_url = running.caps.insert(caps).base_url().to_owned();
 
+    progress.say(&format!("outside sandbox on 127.0.0.1:{}", settings.outside_port));
+    running.outside = Some(OutsideSandbox::start_on(settings.outside_port, &settings.logs).await?);
+
     progress.say("migrations");
     let reconciliation_environment = settings.reconciliation_environment(&reconciliation_database);
     let gda_audit_environment = settings.gda_audit_environment(&gda_audit_database);
     migrate(&settings.reconciliation, &reconciliation_environment)?;
+    let secure_consumer_environment = settings.secure_consumer_environment(&secure_consumer_database);
     migrate(&settings.gda_audit, &gda_audit_environment)?;
+    migrate(&settings.secure_consumer, &secure_consumer_environment)?;
 
     progress.say("sandbox");
     sandbox::load(&settings, &reconciliation_database).await?;
     sandbox::clear_screening(&settings, &gda_audit_database).await?;
+    sandbox::load_merchant(&settings, &secure_consumer_database).await?;
 
     running.serve(&progress, &settings, &settings.reconciliation, reconciliation_environment).await?;
     let environment = settings.msepi05_proxy_environment(&caps_url, &redis_url);
     running.serve(&progress, &settings, &settings.msepi05_proxy, environment).await?;
     running.serve(&progress, &settings, &settings.gda_audit, gda_audit_environment).await?;
+    running.serve(&progress, &settings, &settings.secure_consumer, secure_consumer_environment).await?;
 
     progress.say(&format!("gateway on 127.0.0.1:{}", settings.gateway_port));
     let [first, others @ ..] = settings.services();
@@ -169,9 +179,10 @@ impl Running {
     fn ended(&mut self) -> Result<Option<(&'static str, ExitStatus)>> {
         let redis = self.redis.iter_mut().map(|redis| ("Redis", redis.ended()));
         let caps = self.caps.iter_mut().map(|caps| ("the CAPS sandbox", caps.ended()));
+        let outside = self.outside.iter_mut().map(|outside| ("the outside sandbox", outside.ended()));
         let services = self.services.iter_mut().map(|(name, service)| (*name, service.ended()));
         let gateway = self.gateway.iter_mut().map(|gateway| ("the gateway", gateway.ended()));
-        for (name, ended) in redis.chain(caps).chain(services).chain(gateway) {
+        for (name, ended) in redis.chain(caps).chain(outside).chain(services).chain(gateway) {
             if let Some(status) = ended? {
                 return Ok(Some((name, status)));
             }
@@ -188,8 +199,8 @@ impl Running {
                 service.terminate().await?;
             }
         }
-        // These two keep nothing that a kill could spoil.
-        drop(self.caps);
+        // These keep nothing that a kill could spoil.
+        drop((self.caps, self.outside));
         drop(self.redis);
         if let Some(postgres) = self.postgres
             && postgres.is_private()
@@ -232,22 +243,26 @@ fn print_table(settings: &Settings, database: &str) {
     };
     println!(
         "  CAPS sandbox     http://127.0.0.1:{}/_directory, /_journal, /_faults
+  outside sandbox  http://127.0.0.1:{}/_tables, /_journal, /_faults; DNS on the same port
   Redis            {redis}
-  databases        garant_reconciliation and garant_gda_audit on {database}
-                   roles reconciliation_owner, reconciliation_app, gda_audit_owner and gda_audit_app,
-                   password in .dev/database-password
+  databases        garant_reconciliation, garant_gda_audit and garant_secure_consumer on {database}
+                   roles <service>_owner and <service>_app, password in .dev/database-password
   logs             {}
 
   token            POST {gateway}/o/token/
   OAuth client     {} / {} (password, client credentials; all scopes)
   users            {}, password {}
+  merchant         {} / {} (Basic, secure-consumer)
 
 Everything runs. Ctrl-C stops it.",
         settings.caps_port,
+        settings.outside_port,
         settings.logs.display(),
         sandbox::CLIENT_ID,
         sandbox::CLIENT_SECRET,
         sandbox::USERNAMES.join(", "),
         sandbox::PASSWORD,
+        secure_consumer::SANDBOX.0,
+        secure_consumer::SANDBOX.1,
     );
 }

@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 
-use crate::domain::back_off::Allowance;
+use common::back_off::Allowance;
 
 /// Counts an attempt as a failure before it is looked at, so that no other can slip through at the same time.
 ///

@@ -4,6 +4,7 @@
 pub(crate) mod gda_audit;
 mod msepi05_proxy;
 pub(crate) mod reconciliation;
+mod secure_consumer;
 
 use anyhow::{Context, Result, ensure};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
@@ -19,7 +20,8 @@ pub(crate) async fn run(gateway: &str, caps: &CapsSandbox) -> Result<()> {
     let caller = Caller { client: testkit::http::client()?, gateway: gateway.to_owned() };
     reconciliation::run(&caller).await.context("reconciliation")?;
     msepi05_proxy::run(&caller, caps).await.context("msepi05-proxy")?;
-    gda_audit::run(&caller).await.context("gda-audit")
+    gda_audit::run(&caller).await.context("gda-audit")?;
+    secure_consumer::run(&caller).await.context("secure-consumer")
 }
 
 fn text<'a>(body: &'a Value, field: &str) -> Result<&'a str> {

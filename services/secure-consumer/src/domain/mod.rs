@@ -1,6 +1,7 @@
 //! The rules, pure: what a merchant sends, every check, the table of weights, the score.
 
 pub mod bank;
+pub mod calibration;
 pub mod company;
 pub mod country;
 pub mod email;
