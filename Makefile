@@ -1,8 +1,10 @@
 # make run [ARGS=--once]     build, start the local stack, one real request to each service, stay until Ctrl-C
 # make test                  everything that must hold before a change is merged
 # make bench                 the benchmarks, in release builds: tests/bench. One of them, by its name:
-#   [ARGS="msepi05-proxy --seconds 5 --soak-minutes 1"] or [ARGS=screening], which needs GARANT_TEST_DATA
+#   [ARGS="msepi05-proxy --seconds 5 --soak-minutes 1"], [ARGS=secure-consumer] or [ARGS=screening], which needs
+#   GARANT_TEST_DATA
 # make quality [ARGS="--misses Hangul"]   how well the screening finds, by class of variation; needs GARANT_TEST_DATA
+# make accuracy [ARGS=--all]  how right secure-consumer's checks are on the vectors of open packages' own tests
 # make sample-data ROWS=200000 [OUT=sample-data] [SEED=1] [FORMAT=csv|xlsx|json]
 # make fmt                   format the code
 # make sqlx-prepare          renew the metadata of the checked queries after a change of SQL or schema
@@ -10,7 +12,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: run test bench quality sample-data fmt sqlx-prepare deny
+.PHONY: run test bench quality accuracy sample-data fmt sqlx-prepare deny
 
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 TOOLS := $(CURDIR)/.dev/tools
@@ -66,6 +68,11 @@ quality:
 	deploy/local/prerequisites $(PEERS) || true
 	cargo build --release --locked -p garant-bench
 	exec "$(dir $(BIN))release/garant-bench" quality $(or $(ARGS),--held-out)
+
+accuracy:
+	@deploy/local/prerequisites
+	cargo build --release --locked -p garant-bench
+	exec "$(dir $(BIN))release/garant-bench" accuracy $(ARGS)
 
 deny:
 	@if [ "$$("$(TOOLS)/bin/cargo-deny" --version 2>/dev/null)" != "cargo-deny 0.20.2" ]; then

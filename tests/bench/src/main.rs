@@ -1,5 +1,5 @@
-//! `garant-bench`: what `make bench` and `make quality` run. Each table has its baseline in the same run, on the same
-//! machine.
+//! `garant-bench`: what `make bench`, `make quality` and `make accuracy` run. Each table of speed has its baseline in the
+//! same run, on the same machine.
 #![allow(clippy::disallowed_methods, reason = "a benchmark is an outside client")]
 
 mod echo;
@@ -9,6 +9,7 @@ mod machine;
 mod msepi05_proxy;
 mod process;
 mod screening;
+mod secure_consumer;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,17 @@ enum Command {
         #[arg(long, default_value_t = SECONDS)]
         seconds: u64,
     },
+    /// The score of a consumer: CPU per decision without network and over HTTP, single checks beside open tools.
+    SecureConsumer {
+        /// Seconds of each measurement over HTTP.
+        #[arg(long, default_value_t = SECONDS)]
+        seconds: u64,
+        /// Leave out the open tools.
+        #[arg(long)]
+        without_peers: bool,
+    },
+    /// How right secure-consumer's checks are on the vectors of open packages' own tests.
+    Accuracy(secure_consumer::accuracy::Options),
     /// The baseline: a route that only echoes, behind the middleware that every service has.
     #[command(hide = true)]
     Serve,
@@ -64,6 +76,10 @@ fn main() -> ExitCode {
         Some(Command::Screening { without_peers }) => screening::speed::run(without_peers),
         Some(Command::Quality(options)) => screening::quality::run(&options),
         Some(Command::GdaAudit { persons, seconds }) => gda_audit::run(persons, seconds),
+        Some(Command::SecureConsumer { seconds, without_peers }) => {
+            secure_consumer::run(seconds, without_peers)
+        }
+        Some(Command::Accuracy(options)) => secure_consumer::accuracy::run(&options),
         Some(Command::Serve) => echo::serve(),
         None => every(),
     };
@@ -80,6 +96,7 @@ fn main() -> ExitCode {
 fn every() -> anyhow::Result<()> {
     msepi05_proxy::run(SECONDS, SOAK_MINUTES)?;
     gda_audit::run(PERSONS, SECONDS)?;
+    secure_consumer::run(SECONDS, false)?;
     if screening::are_at_hand() {
         return screening::speed::run(false);
     }
