@@ -2,7 +2,7 @@
 
     secure_consumer_vectors.py   a JSON line {"kind", "texts", "expected", "source"} for each vector
 
-`expected` is `valid` or `invalid`, of phones also `service`, of names `same` or `other`.
+`expected` is `valid` or `invalid`, of phones also `service` or `foreign`, of names `same` or `other`.
 
 The packages' sources are downloaded from PyPI into a temporary directory; nothing of them is kept. What tests say is
 read from their syntax trees, not run.
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import unicodedata
 from importlib.metadata import version
 from pathlib import Path
 
@@ -188,14 +189,19 @@ def email_validator(source):
         ("test_email_invalid_reserved_domain", False),
     ]:
         for text, *_ in parametrized(tree, test):
-            # Addresses with a display name are valid by an option only.
-            if not (expected and text.endswith(">")):
-                vector("email", expected, f"email-validator, {test}", text)
+            # Addresses with a display name or quotes are valid by an option only.
+            if not (expected and (text.startswith('"') or text.endswith(">"))):
+                vector("email", expected, f"email-validator, {test}", normal(text))
     for part, _ in parametrized(tree, "test_email_unsafe_character"):
         vector("email", False, "email-validator, test_email_unsafe_character", part + "@test.fr")
         vector("email", False, "email-validator, test_email_unsafe_character", f"test@{part}.fr")
     for text, status in parametrized(tree, "test_pyisemail_tests"):
-        vector("email", status == "ISEMAIL_VALID", f"email-validator, isemail's {status}", text)
+        vector("email", status == "ISEMAIL_VALID", f"email-validator, isemail's {status}", normal(text))
+
+
+def normal(text):
+    """As the form of a request is read before anything is checked."""
+    return unicodedata.normalize("NFC", text)
 
 
 def phones():
@@ -208,10 +214,7 @@ def phones():
             # The library gives the example of a fixed line for either.
             if example is None or kind in (PhoneNumberType.UNKNOWN, PhoneNumberType.FIXED_LINE_OR_MOBILE):
                 continue
-            of_subscriber = phonenumbers.number_type(example) in SUBSCRIBERS
-            # French 09 numbers are VOIP to the library and a household's line.
-            of_subscriber |= kind == PhoneNumberType.VOIP and region == "FR"
-            expected = "valid" if of_subscriber else "service"
+            expected = "valid" if phonenumbers.number_type(example) in SUBSCRIBERS else "service"
             for form in [PhoneNumberFormat.E164, PhoneNumberFormat.NATIONAL]:
                 text = phonenumbers.format_number(example, form)
                 vector("phone", expected, f"{source} {name}", text, region)
@@ -221,7 +224,8 @@ def phones():
     for code in phonenumbers.COUNTRY_CODES_FOR_NON_GEO_REGIONS:
         example = phonenumbers.example_number_for_non_geo_entity(code)
         text = phonenumbers.format_number(example, PhoneNumberFormat.E164)
-        vector("phone", "service", f"{source} of +{code}", text, "FR")
+        expected = "foreign" if phonenumbers.number_type(example) in SUBSCRIBERS else "service"
+        vector("phone", expected, f"{source} of +{code}", text, "FR")
 
 
 def nameparser(source):
@@ -243,9 +247,10 @@ def nameparser(source):
         family, given = parts["family"], parts["given"]
         whole = " ".join(filter(None, [family, given, parts.get("middle")]))
         vector("name", "same", "nameparser, the parts", text, whole)
-        others = names[at + 1 :] + names[:at]
-        is_other = lambda other: not words(text) & words(" ".join(other.values()))
-        if other := next((other for _, other in others if is_other(other)), None):
+        # Of other scripts it cannot be told here that the same name is not only written otherwise.
+        others = (other for _, other in names[at + 1 :] + names[:at] if text.isascii())
+        is_other = lambda other: other["family"].isascii() and not words(text) & words(" ".join(other.values()))
+        if other := next(filter(is_other, others), None):
             vector("name", "other", "nameparser, another's parts", text, f"{other['family']} {other['given']}")
 
 

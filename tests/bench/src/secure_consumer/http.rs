@@ -109,10 +109,10 @@ pub(super) async fn run(reference: &Reference, lasting: Duration) -> Result<()> 
     Ok(())
 }
 
-fn request(
+fn request<F: Fn(String) -> RequestBuilder + Clone + Send + Sync + 'static>(
     bodies: &[String],
-    to: impl Fn(String) -> RequestBuilder + Clone + Send + Sync + 'static,
-) -> impl Fn(u64) -> RequestBuilder + Clone + Send + Sync + 'static {
+    to: F,
+) -> impl Fn(u64) -> RequestBuilder + Clone + Send + Sync + 'static + use<F> {
     let bodies: Arc<[String]> = bodies.into();
     move |n| {
         let body = bodies.get(n as usize % bodies.len()).cloned().unwrap_or_default();
