@@ -116,9 +116,9 @@ impl Telemetry {
         global::set_meter_provider(meters.clone());
 
         let level = Level::from(config.level);
-        let filter = targets.iter().fold(Targets::new().with_default(Level::WARN), |filter, target| {
-            filter.with_target(*target, level)
-        });
+        // The resolver's warnings quote what was asked: the domain of somebody's address.
+        let quiet = Targets::new().with_default(Level::WARN).with_target("hickory_net", Level::ERROR);
+        let filter = targets.iter().fold(quiet, |filter, target| filter.with_target(*target, level));
         let spans = tracers.as_ref().map(|provider| {
             tracing_opentelemetry::layer()
                 .with_tracer(provider.tracer("garant"))

@@ -37,8 +37,10 @@ pub enum RegisterApi {
 /// What the register says of a SIREN. Without `Debug`: a sole trader's company has the trader's name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Company {
-    /// Its names that may be shown: corporate, usual, a sole trader's. Empty where none may.
+    /// Its names that may be shown: corporate, usual. Empty where none may.
     pub names: Vec<String>,
+    /// The sole trader's own, first name and surname, where it is one's and may be shown.
+    pub trader: Vec<String>,
     /// Its short name.
     pub sigle: Option<String>,
     /// Whether it has not ceased.
@@ -198,13 +200,17 @@ enum Diffusion {
 fn searched(answer: &Answer, siren: &str) -> Result<Option<Company>, CallError> {
     let body: SearchBody = answer.json()?;
     Ok(body.results.into_iter().find(|item| item.siren == siren).map(|item| {
-        let mut names = vec![item.nom_raison_sociale];
-        // `ATELIER DES OURS (LES OURS)`: the corporate name, and in brackets the usual ones.
-        match item.nom_complet.as_deref().and_then(|name| name.strip_suffix(')')?.split_once(" (")) {
-            Some((name, usual)) => names.extend([name, usual].map(|name| Some(name.to_owned()))),
-            None => names.push(item.nom_complet),
-        }
-        company(names, item.sigle, item.etat_administratif, item.statut_diffusion)
+        // `ATELIER DES OURS (LES OURS)`: the corporate name, or the trader's, and in brackets the usual ones.
+        let whole = item.nom_complet.unwrap_or_default();
+        let (first, usual) = match whole.strip_suffix(')').and_then(|name| name.split_once(" (")) {
+            Some((name, usual)) => (name.to_owned(), Some(usual.to_owned())),
+            None => (whole, None),
+        };
+        let (names, trader) = match item.nom_raison_sociale {
+            None => (vec![usual], vec![Some(first)]),
+            corporate => (vec![corporate, Some(first), usual], Vec::new()),
+        };
+        company(names, trader, item.sigle, item.etat_administratif, item.statut_diffusion)
     }))
 }
 
@@ -255,38 +261,45 @@ fn sirene(answer: &Answer, siren: &str) -> Result<Company, CallError> {
     };
     let (first_name, surnames) =
         (unit.prenom1_unite_legale, [period.nom_unite_legale, period.nom_usage_unite_legale]);
-    let mut names = vec![
+    let names = vec![
         period.denomination_unite_legale,
         period.denomination_usuelle1_unite_legale,
         period.denomination_usuelle2_unite_legale,
         period.denomination_usuelle3_unite_legale,
     ];
     let first_name = first_name.filter(|name| is_shown(name));
-    names.extend(surnames.into_iter().flatten().filter(|name| is_shown(name)).map(
-        |surname| match &first_name {
-            Some(first_name) => Some(format!("{first_name} {surname}")),
-            None => Some(surname),
-        },
-    ));
+    let surnames = surnames.into_iter().flatten().filter(|name| is_shown(name));
+    let trader = surnames.map(|surname| match &first_name {
+        Some(first_name) => Some(format!("{first_name} {surname}")),
+        None => Some(surname),
+    });
+    let trader = trader.collect();
     let (state, diffusion) = (period.etat_administratif_unite_legale, unit.statut_diffusion_unite_legale);
-    Ok(company(names, unit.sigle_unite_legale, state, diffusion))
+    Ok(company(names, trader, unit.sigle_unite_legale, state, diffusion))
 }
 
 fn company(
     names: Vec<Option<String>>,
+    trader: Vec<Option<String>>,
     sigle: Option<String>,
     state: State,
     diffusion: Option<Diffusion>,
 ) -> Company {
-    let mut shown: Vec<String> = Vec::with_capacity(names.len());
-    for name in names.into_iter().flatten().filter(|name| is_shown(name)) {
-        if !shown.contains(&name) {
-            shown.push(name);
+    let shown = |names: Vec<Option<String>>| {
+        let mut shown: Vec<String> = Vec::with_capacity(names.len());
+        for name in names.into_iter().flatten().filter(|name| is_shown(name)) {
+            if !shown.contains(&name) {
+                shown.push(name);
+            }
         }
-    }
-    let is_diffusible = !shown.is_empty() && diffusion.is_none_or(|it| it == Diffusion::Whole);
+        shown
+    };
+    let (names, trader) = (shown(names), shown(trader));
+    let is_named = !names.is_empty() || !trader.is_empty();
+    let is_diffusible = is_named && diffusion.is_none_or(|it| it == Diffusion::Whole);
     Company {
-        names: shown,
+        names,
+        trader,
         sigle: sigle.filter(|name| is_shown(name)),
         active: state == State::Active,
         is_diffusible,
@@ -328,7 +341,11 @@ mod tests {
     ) -> Result<Option<(Vec<String>, Option<String>, bool, bool)>, Unavailable> {
         let (_server, url) = peer(json(body)).await;
         let found = register(&url).find(SIREN).await?;
-        Ok(found.map(|company| (company.names, company.sigle, company.active, company.is_diffusible)))
+        Ok(found.map(|company| {
+            let Company { mut names, trader, sigle, active, is_diffusible } = company;
+            names.extend(trader);
+            (names, sigle, active, is_diffusible)
+        }))
     }
 
     fn item(state: &str) -> Value {

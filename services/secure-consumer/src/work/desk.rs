@@ -189,7 +189,9 @@ fn of_register(company: Option<&Company>, declared: &str) -> Vec<Outcome> {
         return vec![Outcome::CompanyNotActive];
     };
     let names = company.names.iter().chain(&company.sigle);
-    let best = names.map(|registered| name::companies_alike(declared, registered)).max();
+    let as_company = names.map(|registered| name::companies_alike(declared, registered));
+    let as_person = company.trader.iter().map(|trader| name::persons_alike(declared, trader));
+    let best = as_company.chain(as_person).max();
     let of_name = match best {
         Some(Likeness::Match) => Some(Outcome::CompanyNameMatch),
         Some(Likeness::Close) => Some(Outcome::CompanyNameClose),

@@ -67,6 +67,20 @@ async fn a_genuine_consumer_with_everybodys_word_is_green() {
 }
 
 #[tokio::test]
+async fn a_sole_trader_is_known_by_the_own_and_the_usual_name_and_one_who_may_not_be_shown_by_none() {
+    let (_outside, app) = started().await;
+    for (siren, name, outcome) in [
+        ("100000033", "Benali Fatima", json!("match")),
+        ("100000033", "Couture Benali", json!("match")),
+        ("100000033", "Jean Garnier", json!("mismatch")),
+        ("100000041", "Jean Garnier", Value::Null),
+    ] {
+        let (_, outcomes) = app.scored(&json!({"siren": siren, "social_reference": name})).await;
+        assert_eq!((&outcomes["company"], &outcomes["company_name"]), (&json!("active"), &outcome), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn what_others_say_against_it_caps_the_score() {
     let (_outside, app) = started().await;
     for (changes, check, outcome, most) in [

@@ -34,7 +34,10 @@ async fn of_persons_who_come_at_once_each_is_seen() {
     let counts = join_all(asked).await;
     // Who is recorded together sees one another, so nobody sees fewer than if they had come one by one.
     let at_most = |fewer: &[&str]| counts.iter().filter(|count| fewer.contains(&count.as_str())).count();
-    assert!(at_most(&["one"]) <= 1 && at_most(&["one", "two"]) <= 2 && at_most(&["one", "two", "three"]) <= 3, "{counts:?}");
+    assert!(
+        at_most(&["one"]) <= 1 && at_most(&["one", "two"]) <= 2 && at_most(&["one", "two", "three"]) <= 3,
+        "{counts:?}"
+    );
 }
 
 #[tokio::test]
