@@ -16,7 +16,7 @@ use crate::domain::place::Places;
 use crate::domain::sepa::SepaCountries;
 
 /// How often a directory is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 macro_rules! files {
     ($($name:literal),+) => { [$(($name, include_str!(concat!("../reference/", $name)))),+] };
@@ -148,6 +148,25 @@ fn changed_at(directory: &Path) -> Vec<Option<(SystemTime, u64)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_file_that_changes_is_read_again_and_one_that_cannot_be_leaves_the_lists_as_they_were() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("sepa_countries.tsv");
+        std::fs::write(&file, "FR\n").unwrap();
+        let holder = Holder::open(Some(directory.path())).unwrap();
+        holder.watch();
+        assert!(!holder.current().sepa.reaches("AD"));
+        std::fs::write(&file, "FR\nAD\n").unwrap();
+        let deadline = std::time::Instant::now() + 4 * LOOK_EVERY;
+        while !holder.current().sepa.reaches("AD") {
+            assert!(std::time::Instant::now() < deadline);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        std::fs::write(directory.path().join("banks.tsv"), "nonsense").unwrap();
+        tokio::time::sleep(LOOK_EVERY + Duration::from_secs(2)).await;
+        assert!(holder.current().sepa.reaches("AD"));
+    }
 
     #[test]
     fn what_is_in_the_binary_can_be_read_and_a_file_that_cannot_is_named() {
