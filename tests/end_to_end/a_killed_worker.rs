@@ -101,7 +101,7 @@ async fn a_task_whose_worker_is_killed_ends_as_if_undisturbed() -> Result<()> {
         .until(
             "SELECT EXISTS (SELECT FROM pg_stat_progress_copy
              WHERE datname = current_database() AND relid = 'reconciliation.statement_rows'::regclass
-               AND tuples_processed > 50000)",
+               AND tuples_processed > 5000)",
         )
         .await?;
     stack.replica.process.kill_9().await?;
@@ -140,7 +140,7 @@ async fn a_task_whose_worker_is_killed_ends_as_if_undisturbed() -> Result<()> {
         .until(
             "SELECT EXISTS (SELECT FROM pg_stat_progress_copy
              WHERE datname = current_database() AND relid = 'reconciliation.results'::regclass
-               AND tuples_processed > 50000)",
+               AND tuples_processed > 5000)",
         )
         .await?;
     stack.replica.process.kill_9().await?;

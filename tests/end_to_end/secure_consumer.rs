@@ -178,12 +178,14 @@ async fn a_listed_person_is_found_by_gda_audit_and_everything_else_is_as_the_san
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_kill_9_and_the_gateway_answers_in_the_contracts_shape() -> Result<()> {
+async fn what_was_acknowledged_survives_kill_9_and_the_gateway_answers_in_the_contracts_shape() -> Result<()>
+{
     let mut shop = Shop::open(&[("ACCOUNTS__REQUESTS_PER_SECOND", "100000")]).await?;
     let load = async {
         let mut acknowledged = Vec::new();
         for _ in 0..100_000 {
-            let Ok(answer) = Answer::to(shop.check(&json!({"iban": "FR7610011000200000000000151"}))).await else {
+            let Ok(answer) = Answer::to(shop.check(&json!({"iban": "FR7610011000200000000000151"}))).await
+            else {
                 break;
             };
             match answer.header("x-decision-id") {

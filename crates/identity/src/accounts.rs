@@ -36,7 +36,7 @@ impl AuthorizationServer {
         let username = Username::parse(username)?;
         check_password(password, &username)?;
         if let Err(refused) = self.registrations.check_key(&network(address)) {
-            let now = governor::clock::DefaultClock::default().now();
+            let now = self.registrations.clock().now();
             return Err(RegistrationError::RateLimited(refused.wait_time_from(now)));
         }
         let new = NewUser {

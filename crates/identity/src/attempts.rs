@@ -8,11 +8,11 @@ use common::clock::SharedClock;
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 
-use common::back_off::{ACCOUNT, ACCOUNT_AT_ADDRESS, ADDRESS, Allowance};
 use crate::domain::credentials::digest_of_parts;
 use crate::error::OAuthError;
 use crate::keys::DerivedKeys;
 use crate::store::attempts;
+use common::back_off::{ACCOUNT, ACCOUNT_AT_ADDRESS, ADDRESS, Allowance};
 use common::passwords::HashingError;
 
 /// One for each first byte of a key.

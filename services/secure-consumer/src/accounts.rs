@@ -22,7 +22,7 @@ use common::error::{Problem, ToProblem};
 use common::passwords::{HashingError, Passwords};
 use common::server::client_address;
 use governor::clock::Clock;
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use governor::{DefaultDirectRateLimiter, NotUntil, Quota, RateLimiter};
 use ipnet::IpNet;
 use quick_cache::sync::Cache;
 use secrecy::{ExposeSecret, SecretString};
@@ -215,8 +215,8 @@ impl Accounts {
         if !networks.is_empty() && !networks.iter().any(is_in) {
             return Err(AccessError::Address);
         }
-        let now = governor::clock::DefaultClock::default().now();
-        known.rate.check().map_err(|until| AccessError::Rate(until.wait_time_from(now)))?;
+        let wait = |until: NotUntil<_>| AccessError::Rate(until.wait_time_from(known.rate.clock().now()));
+        known.rate.check().map_err(wait)?;
         Ok(Merchant { account_id: known.account.id })
     }
 

@@ -79,9 +79,18 @@ impl Reference {
     }
 }
 
+struct Directory {
+    path: PathBuf,
+    /// As it was when it was read first.
+    read: State,
+}
+
+/// When each file was changed last, and its length.
+type State = Vec<Option<(SystemTime, u64)>>;
+
 /// The lists in force.
 pub struct Holder {
-    directory: Option<PathBuf>,
+    directory: Option<Directory>,
     current: ArcSwap<Reference>,
 }
 
@@ -91,8 +100,10 @@ impl Holder {
     /// # Errors
     /// As [`Reference::read`].
     pub fn open(directory: Option<&Path>) -> anyhow::Result<Arc<Self>> {
+        let state = |path: &Path| Directory { path: path.to_owned(), read: state(path) };
+        let known = directory.map(state);
         let current = ArcSwap::from_pointee(Reference::read(directory)?);
-        Ok(Arc::new(Self { directory: directory.map(Path::to_owned), current }))
+        Ok(Arc::new(Self { directory: known, current }))
     }
 
     /// The lists in force.
@@ -102,14 +113,14 @@ impl Holder {
 
     /// Reads the directory again whenever a file of it changes. Files that cannot be read leave the lists as they are.
     pub fn watch(self: &Arc<Self>) {
-        let Some(directory) = self.directory.clone() else { return };
+        let Some(Directory { path, read }) = &self.directory else { return };
+        let (directory, mut seen) = (path.clone(), read.clone());
         let holder = Arc::downgrade(self);
         tokio::spawn(async move {
-            let mut seen = changed_at(&directory);
             loop {
                 tokio::time::sleep(LOOK_EVERY).await;
                 let Some(holder) = holder.upgrade() else { return };
-                let now = changed_at(&directory);
+                let now = state(&directory);
                 if now == seen {
                     continue;
                 }
@@ -134,8 +145,7 @@ impl Holder {
     }
 }
 
-/// When each file was changed last, and its length.
-fn changed_at(directory: &Path) -> Vec<Option<(SystemTime, u64)>> {
+fn state(directory: &Path) -> State {
     FILES
         .iter()
         .map(|(name, _)| {

@@ -138,6 +138,8 @@ fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
         && !label.starts_with('-')
         && !label.ends_with('-')
+        // Reserved but for A-labels (RFC 5890, 2.3.1).
+        && (label.get(2..4) != Some("--") || label.starts_with("xn--"))
         && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 

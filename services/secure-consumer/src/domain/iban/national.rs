@@ -62,7 +62,8 @@ fn albania(bban: &[u8]) -> NationalKey {
 /// at the central banks of Serbia (908) and Slovenia (01) are known without (php-iban), and Kosovo's rule only
 /// from an example: of these, none is wrong.
 fn iso_7064(country: &str, bban: &[u8]) -> NationalKey {
-    let right = remainder_97(bban) == 1;
+    // The standard gives 02 to 98, as for the IBAN's own check digits.
+    let right = remainder_97(bban) == 1 && (2..=98).contains(&last_two(bban));
     match (country, bban) {
         ("RS", [b'9', b'0', b'8', ..]) | ("SI", [b'0', b'1', ..]) | ("XK", _) => {
             NationalKey::valid_or_unchecked(right)
