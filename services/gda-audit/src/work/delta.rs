@@ -9,7 +9,7 @@ use crate::domain::audit::EditionRef;
 use crate::domain::control::{ControlType, Hit};
 use crate::domain::flow::Flow;
 use crate::domain::person::Hash;
-use crate::domain::screening::{Screener, Subject};
+use crate::domain::screening::{Screener, Sieve, Subject};
 use crate::store::editions;
 
 /// The difference between the editions of past controls and a catalogue, of the lists of one type.
@@ -65,6 +65,16 @@ impl Delta {
     /// The working memory of [`Delta::screen`], for one thread.
     pub fn screener(&self) -> Screener<'_> {
         Screener::new(&self.differing.index)
+    }
+
+    /// The working memory of [`Delta::may_change`], for one thread.
+    pub fn sieve(&self) -> Sieve<'_> {
+        Sieve::new(&self.differing.index, self.flow.least_threshold())
+    }
+
+    /// Whether [`Delta::screen`] may find something else than the last control; where it cannot, it needs not be asked.
+    pub fn may_change(&self, sieve: &mut Sieve<'_>, search_keys: Option<&[u8]>, was_found: bool) -> bool {
+        was_found || search_keys.is_none_or(|keys| sieve.may_find(keys))
     }
 
     /// What a control against the catalogue finds; `None` where that is what the last one found.
