@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use jobs::{Handler, HandlerError, Job, Lease};
 use opentelemetry::metrics::Histogram;
 use opentelemetry::{KeyValue, global};
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use tokio::sync::Mutex;
@@ -311,9 +312,9 @@ impl Rescreener {
         task: &Task,
         catalogue: &Catalogue,
         headers: Vec<(i64, String)>,
-    ) -> Result<HashMap<i64, Plan>, HandlerError> {
+    ) -> Result<FxHashMap<i64, Plan>, HandlerError> {
         let (flow, configuration) = (task.flow_of_type(), audit::configuration_hash(&task.flow));
-        let mut plans = HashMap::new();
+        let mut plans = FxHashMap::default();
         for (segment, header) in headers {
             let header: Header = serde_json::from_str(&header)
                 .map_err(|_| HandlerError::Permanent("a segment's header cannot be read".to_owned()))?;
@@ -442,14 +443,14 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     work.map_err(|_| HandlerError::Failed("the screening failed".to_owned()))
 }
 
-fn plan_of<'p>(plans: &'p HashMap<i64, Plan>, person: &Controlled) -> &'p Plan {
+fn plan_of<'p>(plans: &'p FxHashMap<i64, Plan>, person: &Controlled) -> &'p Plan {
     let is_known = person.controlled_snapshot == person.snapshot_id;
     plans.get(&person.segment).filter(|_| is_known).unwrap_or(&Plan::Full)
 }
 
 /// Who is to be controlled, and of whom another result is possible.
-fn due(plans: &HashMap<i64, Plan>, persons: Vec<Controlled>) -> Vec<Due> {
-    let mut sieves: HashMap<*const Delta, Sieve<'_>> = HashMap::new();
+fn due(plans: &FxHashMap<i64, Plan>, persons: Vec<Controlled>) -> Vec<Due> {
+    let mut sieves: FxHashMap<*const Delta, Sieve<'_>> = FxHashMap::default();
     let mut due = Vec::with_capacity(persons.len());
     for person in persons {
         let may_change = match plan_of(plans, &person) {
@@ -457,7 +458,7 @@ fn due(plans: &HashMap<i64, Plan>, persons: Vec<Controlled>) -> Vec<Due> {
             Plan::Full => true,
             Plan::Delta(delta) => {
                 let sieve = sieves.entry(Arc::as_ptr(delta)).or_insert_with(|| delta.sieve());
-                delta.may_change(sieve, person.search_keys.as_deref(), person.hits.is_some())
+                delta.may_change(sieve, person.search_keys.as_deref(), person.hits.as_deref())
             }
         };
         due.push(Due { person, may_change });
@@ -468,7 +469,7 @@ fn due(plans: &HashMap<i64, Plan>, persons: Vec<Controlled>) -> Vec<Due> {
 fn screened(
     task: &Task,
     catalogue: &Catalogue,
-    plans: &HashMap<i64, Plan>,
+    plans: &FxHashMap<i64, Plan>,
     due: Vec<Due>,
     documents: &HashMap<i64, String>,
 ) -> Result<Vec<Rescreened>, HandlerError> {
@@ -476,11 +477,11 @@ fn screened(
         |_: serde_json::Error| HandlerError::Permanent("what is stored cannot be read".to_owned());
     let flow = task.flow_of_type();
     let mut full: Option<Screener<'_>> = None;
-    let mut screeners: HashMap<*const Delta, Screener<'_>> = HashMap::new();
+    let mut screeners: FxHashMap<*const Delta, Screener<'_>> = FxHashMap::default();
     let mut screened = Vec::with_capacity(due.len());
-    for Due { person, may_change } in due {
+    for Due { mut person, may_change } in due {
         if !may_change {
-            screened.push(Rescreened { hits: person.hits.clone(), person, change: None });
+            screened.push(Rescreened { hits: person.hits.take(), person, change: None });
             continue;
         }
         let document = documents.get(&person.snapshot_id).ok_or_else(|| gone("the snapshot"))?;
@@ -505,7 +506,7 @@ fn screened(
             }
         };
         let (hits, change) = match findings {
-            None => (person.hits.clone(), None),
+            None => (person.hits.take(), None),
             Some(findings) => {
                 (hits_json(&findings).map_err(unreadable)?, Some((findings, document.facts_hash())))
             }
