@@ -2,6 +2,7 @@
 //! against the persons, the other hits stay as they stood. That gives what a control against everything would give.
 
 use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
@@ -12,7 +13,7 @@ use crate::domain::audit::EditionRef;
 use crate::domain::control::{ControlType, Hit, hex};
 use crate::domain::flow::Flow;
 use crate::domain::person::Hash;
-use crate::domain::screening::{Screener, Sieve, Subject};
+use crate::domain::screening::{Screener, Sieve, Subject, Words};
 use crate::store::editions;
 
 /// The difference between the editions of past controls and a catalogue, of the lists of one type.
@@ -22,6 +23,8 @@ pub struct Delta {
     /// By list, the records that are not in both of its editions: another list may have the same record.
     hashes: FxHashMap<String, FxHashSet<Hash>>,
     flow: Flow,
+    /// What jobs have learned of words, one for each that ran at once.
+    words: Mutex<Vec<Words>>,
 }
 
 impl Delta {
@@ -62,7 +65,7 @@ impl Delta {
             of_list.extend(counts.into_keys());
         }
         let differing = Catalogue::of(catalogue.editions.clone(), &differing);
-        Ok(Self { differing, hashes, flow: flow.clone() })
+        Ok(Self { differing, hashes, flow: flow.clone(), words: Mutex::default() })
     }
 
     /// The working memory of [`Delta::screen`], for one thread.
@@ -72,7 +75,13 @@ impl Delta {
 
     /// The working memory of [`Delta::may_change`], for one thread.
     pub fn sieve(&self) -> Sieve<'_> {
-        Sieve::new(&self.differing.index, self.flow.least_threshold())
+        let words = self.words.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Sieve::new(&self.differing.index, self.flow.least_threshold(), words.unwrap_or_default())
+    }
+
+    /// Keeps what a sieve has learned, for the next job.
+    pub fn keep(&self, sieve: Sieve<'_>) {
+        self.words.lock().unwrap_or_else(PoisonError::into_inner).push(sieve.into_words());
     }
 
     /// Whether a control may find something else than the last one, whose hits are these, as JSON: where it cannot,

@@ -450,19 +450,21 @@ fn plan_of<'p>(plans: &'p FxHashMap<i64, Plan>, person: &Controlled) -> &'p Plan
 
 /// Who is to be controlled, and of whom another result is possible.
 fn due(plans: &FxHashMap<i64, Plan>, persons: Vec<Controlled>) -> Vec<Due> {
-    let mut sieves: FxHashMap<*const Delta, Sieve<'_>> = FxHashMap::default();
+    let mut sieves: FxHashMap<*const Delta, (&Delta, Sieve<'_>)> = FxHashMap::default();
     let mut due = Vec::with_capacity(persons.len());
     for person in persons {
         let may_change = match plan_of(plans, &person) {
             Plan::Skip => continue,
             Plan::Full => true,
             Plan::Delta(delta) => {
-                let sieve = sieves.entry(Arc::as_ptr(delta)).or_insert_with(|| delta.sieve());
+                let (_, sieve) =
+                    sieves.entry(Arc::as_ptr(delta)).or_insert_with(|| (delta.as_ref(), delta.sieve()));
                 delta.may_change(sieve, person.search_keys.as_deref(), person.hits.as_deref())
             }
         };
         due.push(Due { person, may_change });
     }
+    sieves.into_values().for_each(|(delta, sieve)| delta.keep(sieve));
     due
 }
 

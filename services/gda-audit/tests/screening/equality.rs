@@ -3,7 +3,7 @@
 use gda_audit::domain::record::{
     BirthDate, Country, Document, Gender, Kind, ListedName, NameStrength, Record,
 };
-use gda_audit::domain::screening::{self, Hit, Index, Person, PersonKind, Screener, Sieve, Subject};
+use gda_audit::domain::screening::{self, Hit, Index, Person, PersonKind, Screener, Sieve, Subject, Words};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -283,7 +283,7 @@ proptest! {
         threshold in prop_oneof![Just(screening::DEFAULT_THRESHOLD), 0.0..100.0_f32, Just(0.0_f32)],
     ) {
         let index = Index::build(&records);
-        let (mut screener, mut sieve) = (Screener::new(&index), Sieve::new(&index, threshold));
+        let (mut screener, mut sieve) = (Screener::new(&index), Sieve::new(&index, threshold, Words::default()));
         for person in &persons {
             let Ok(query) = Subject::of_person(person) else { continue };
             let keys = query.search_keys().unwrap();

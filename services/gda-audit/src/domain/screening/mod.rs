@@ -11,5 +11,5 @@ mod subject;
 
 pub use compare::{AppliedScore, Comparison, DEFAULT_THRESHOLD, Property, compare};
 pub use index::{Hit, Index, Screener};
-pub use sieve::{Sieve, is_current};
+pub use sieve::{Sieve, Words, is_current};
 pub use subject::{Person, PersonKind, Subject};

@@ -68,12 +68,18 @@ pub fn is_current(search_keys: &[u8]) -> bool {
     Keys(search_keys).current().is_some()
 }
 
+/// What is known of words from earlier persons, for the same index: by a token's text, tag and provenance.
+#[derive(Debug, Default)]
+pub struct Words(FxHashMap<Box<[u8]>, Word>);
+
+/// Words that are kept, some 60 bytes each.
+const KEPT: usize = 1 << 18;
+
 /// Tells who has nothing in an index; for one thread, many persons and one threshold.
 pub struct Sieve<'a> {
     index: &'a Index,
     threshold: f32,
-    /// By a token's text, tag and provenance.
-    words: FxHashMap<Box<[u8]>, Word>,
+    words: Words,
     /// The tokens of one name.
     tokens: Vec<(f32, Word)>,
 }
@@ -88,9 +94,14 @@ struct Word {
 }
 
 impl<'a> Sieve<'a> {
-    /// For one thread; the threshold is 0–100.
-    pub fn new(index: &'a Index, threshold: f32) -> Self {
-        Self { index, threshold, words: FxHashMap::default(), tokens: Vec::new() }
+    /// For one thread; the threshold is 0–100. `words` are of an earlier one with the same index, or none.
+    pub fn new(index: &'a Index, threshold: f32, words: Words) -> Self {
+        Self { index, threshold, words, tokens: Vec::new() }
+    }
+
+    /// What it has learned.
+    pub fn into_words(self) -> Words {
+        self.words
     }
 
     /// Whether a search may find something for whom these are the search keys; of keys of another version it may.
@@ -130,7 +141,7 @@ impl<'a> Sieve<'a> {
     }
 
     fn word(&mut self, key: &[u8]) -> Option<Word> {
-        if let Some(word) = self.words.get(key) {
+        if let Some(word) = self.words.0.get(key) {
             return Some(*word);
         }
         let (kind, text) = key.split_last()?;
@@ -140,7 +151,9 @@ impl<'a> Sieve<'a> {
             names: self.index.names_alike(&token).fold(0, |bits, name| bits | 1 << (name % 64)),
             is_split: self.index.may_split(&token),
         };
-        self.words.insert(key.into(), word);
+        if self.words.0.len() < KEPT {
+            self.words.0.insert(key.into(), word);
+        }
         Some(word)
     }
 }
