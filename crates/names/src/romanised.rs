@@ -46,6 +46,12 @@ pub(crate) fn keys(words: &[Word]) -> Vec<Keys> {
     keys
 }
 
+/// The keys of a word of which it is known in which languages it has one.
+pub(crate) fn recalled(word: &str, is_chinese: bool, is_korean: bool) -> Keys {
+    let keys = [is_chinese.then(|| chinese(word)), is_korean.then(|| korean(word))];
+    keys.into_iter().flatten().flatten().map(|key| key.text.into_boxed_str()).collect()
+}
+
 /// One after the other, as the key of the word that they would be together.
 pub(crate) fn joined<'a>(words: impl Iterator<Item = &'a Keys> + Clone) -> Keys {
     let of = |origin: char| {

@@ -50,6 +50,11 @@ pub(crate) const MAX_TOKENS: usize = 32;
 /// The longest word kept; the rest of a longer one does not count.
 const MAX_LETTERS: usize = 64;
 
+/// The bits of a provenance.
+const UNVOCALISED: u8 = 1;
+const CHINESE: u8 = 2;
+const KOREAN: u8 = 4;
+
 const WEIGHT_FREQUENT: f32 = 0.6;
 const WEIGHT_KNOWN: f32 = 0.8;
 const WEIGHT_KUNYA: f32 = 0.3;
@@ -80,7 +85,8 @@ impl Token {
     fn name(word: &Word, kind: NameKind) -> Self {
         let mut token = Self::new(&word.text, Tag::Name, 1.0);
         token.unvocalised = word.unvocalised;
-        if let Some(stem) = word.text.strip_prefix("abd").filter(|stem| stem.len() >= 3 && *stem != "ullah") {
+        if let Some(stem) = token.text.strip_prefix("abd").filter(|stem| stem.len() >= 3 && *stem != "ullah")
+        {
             let stem = Self::new(stem, Tag::Name, 1.0);
             token.stem = Some(Box::new(Self { unvocalised: word.unvocalised, ..stem }));
         }
@@ -93,6 +99,18 @@ impl Token {
             (None, _) => 1.0,
         };
         token
+    }
+
+    /// The token of which [`Token::text`], [`Token::tag`], [`Token::provenance`] and [`Token::weight`] said this.
+    #[must_use]
+    pub fn recalled(text: &str, tag: Tag, provenance: u8, weight: f32) -> Self {
+        let unvocalised = provenance & UNVOCALISED != 0;
+        let token = match tag {
+            Tag::Name => Self::name(&Word { text: text.to_owned(), unvocalised }, NameKind::Unknown),
+            _ => Self::new(text, tag, weight),
+        };
+        let romanised = romanised::recalled(text, provenance & CHINESE != 0, provenance & KOREAN != 0);
+        Self { weight, romanised, ..token }
     }
 
     /// The token and, of a compound, what it is a compound of.
@@ -108,11 +126,11 @@ impl Token {
     }
 
     /// How its text came about, which its likeness to others depends on: whether its script writes no short vowels, and
-    /// which romanisations it may be.
+    /// which romanisations it may be. Below 8.
     #[must_use]
     pub fn provenance(&self) -> u8 {
-        let romanised = self.romanised.iter().map(|key| if key.starts_with('c') { 2 } else { 4 });
-        u8::from(self.unvocalised) + romanised.sum::<u8>()
+        let romanised = self.romanised.iter().map(|key| if key.starts_with('c') { CHINESE } else { KOREAN });
+        romanised.fold(if self.unvocalised { UNVOCALISED } else { 0 }, |bits, bit| bits | bit)
     }
 
     /// What it is.

@@ -170,6 +170,13 @@ impl Vocabulary {
         words
     }
 
+    /// Whether neighbours of which this is a key's [`hash()`] may be one of the tokens as one word: if none of their keys
+    /// is one, [`Vocabulary::joined_as`] finds nothing.
+    #[must_use]
+    pub fn may_be_joined_as(&self, key: u32) -> bool {
+        [&self.by_text, &self.by_skeleton, &self.by_romanised].iter().any(|keys| keys.contains(key))
+    }
+
     fn prefixed(&self, prefix: &str) -> std::ops::Range<u32> {
         let (start, end) = match prefix.as_bytes().first_chunk() {
             Some(beginning) => self.by_beginning.get(beginning).copied().unwrap_or_default(),
@@ -234,6 +241,14 @@ impl Keys {
                 found(*entry as u32);
             }
         }
+    }
+
+    /// Whether a key has any number.
+    #[must_use]
+    pub fn contains(&self, key: u32) -> bool {
+        let mut found = false;
+        self.visit(key, &mut |_| found = true);
+        found
     }
 }
 

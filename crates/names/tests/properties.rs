@@ -1,7 +1,7 @@
 //! Whatever the text, a name is read or refused, and what is read holds to its rules. A longer run:
 //! `PROPTEST_CASES=1000000 cargo test --release -p names --test properties`.
 
-use names::{Name, NameError, NameKind, NameRef, VocabularyBuilder};
+use names::{Name, NameError, NameKind, NameRef, Token, VocabularyBuilder};
 use proptest::prelude::*;
 
 /// Texts of any characters, of those of the scripts that are treated apart, and of words that are.
@@ -121,6 +121,29 @@ proptest! {
         let right = NameRef::from(&other);
         let knowing = names::compare_knowing(&left, &right, true, |i, j| marks[i][numbers[j]]);
         prop_assert_eq!(knowing, names::compare(&left, &right));
+    }
+
+    /// A token's text, tag and provenance say all that its likeness to others depends on.
+    #[test]
+    fn a_token_is_recalled(text in text(), kind in kind()) {
+        let Ok(name) = Name::parse(&text, kind) else { return Ok(()) };
+        for token in name.tokens() {
+            let recalled = Token::recalled(token.text(), token.tag(), token.provenance(), token.weight());
+            prop_assert_eq!(&recalled, token);
+        }
+    }
+
+    /// Neighbours that are a word as one are not missed by what is known of them before.
+    #[test]
+    fn words_that_neighbours_make_may_be_joined(one in text(), other in text(), kind in kind()) {
+        let (Ok(one), Ok(other)) = (Name::parse(&one, kind), Name::parse(&other, kind)) else { return Ok(()) };
+        let mut builder = VocabularyBuilder::default();
+        other.tokens().iter().for_each(|token| _ = builder.number(token));
+        let (vocabulary, _) = builder.finish();
+        for joined in names::runs(&NameRef::from(&one).tokens).filter_map(|(_, run)| names::joined(run)) {
+            let may_be = joined.keys().any(|key| vocabulary.may_be_joined_as(names::hash(key)));
+            prop_assert!(may_be || vocabulary.joined_as(&joined).is_empty());
+        }
     }
 
     /// What cannot be seen makes no other name.

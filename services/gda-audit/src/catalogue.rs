@@ -161,9 +161,8 @@ impl Catalogue {
 
     /// Screens somebody as a flow says: what was found for each of its control types, in their order.
     pub fn screen(&self, screener: &mut Screener<'_>, flow: &Flow, subject: &Subject) -> Vec<Findings> {
-        let least = flow.control_types.iter().map(|it| flow.threshold(*it)).fold(100.0, f32::min);
         let mut findings: Vec<Vec<(control::Hit, Hash)>> = vec![Vec::new(); flow.control_types.len()];
-        for hit in screener.screen(subject, least) {
+        for hit in screener.screen(subject, flow.least_threshold()) {
             let Some(entry) = self.entries.get(hit.record) else { continue };
             let edition = self.editions.get(entry.edition).filter(|edition| is_meant(flow, edition));
             let Some(edition) = edition else { continue };

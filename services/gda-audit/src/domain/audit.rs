@@ -13,7 +13,8 @@ use super::flow::Flow;
 use super::person::{Hash, sha256};
 use super::screening::DEFAULT_THRESHOLD;
 
-/// Raised whenever the engine may score a pair otherwise than before: a control is replayed by its own version only.
+/// Raised whenever the engine may read a name or score a pair otherwise than before: a control is replayed by its own
+/// version only, and so are search keys used.
 pub const ENGINE_VERSION: &str = "1";
 
 /// What came before the first segment.

@@ -30,6 +30,11 @@ impl Flow {
         self.thresholds.get(&control_type).copied().unwrap_or(DEFAULT_THRESHOLD)
     }
 
+    /// The least score of a hit of any of its control types.
+    pub fn least_threshold(&self) -> f32 {
+        self.control_types.iter().map(|it| self.threshold(*it)).fold(100.0, f32::min)
+    }
+
     /// Whether it screens against a list of the type.
     pub fn has_list(&self, source: &str) -> bool {
         self.lists.is_empty() || self.lists.iter().any(|list| list == source)

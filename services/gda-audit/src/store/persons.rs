@@ -75,6 +75,8 @@ pub struct NewSnapshot<'a> {
     pub hash: &'a Hash,
     /// JSON.
     pub document: &'a str,
+    /// What a search looks up for the person.
+    pub search_keys: Option<&'a [u8]>,
 }
 
 /// Adds snapshots.
@@ -82,15 +84,17 @@ pub async fn add_snapshots(
     db: &mut PgConnection,
     snapshots: impl Iterator<Item = NewSnapshot<'_>>,
 ) -> Result<(), sqlx::Error> {
-    let mut rows = Rows::of(4);
+    let mut rows = Rows::of(5);
     for snapshot in snapshots {
         rows.row();
         rows.bigint(snapshot.id);
         rows.bigint(snapshot.person_id);
         rows.bytes(snapshot.hash);
         rows.text(snapshot.document);
+        rows.optional(snapshot.search_keys, Rows::bytes);
     }
-    let copy = "COPY gda.person_snapshots (id, person_id, hash, document) FROM STDIN (FORMAT binary)";
+    let copy =
+        "COPY gda.person_snapshots (id, person_id, hash, document, search_keys) FROM STDIN (FORMAT binary)";
     rows.send(db, copy).await.map(drop)
 }
 

@@ -100,6 +100,28 @@ pub fn controls<'c>(
     .fetch(db)
 }
 
+/// A snapshot whose search keys are known.
+pub struct StoredSnapshot {
+    /// Its number.
+    pub id: i64,
+    /// JSON.
+    pub document: String,
+    /// What a search looks up for the person.
+    pub search_keys: Vec<u8>,
+}
+
+/// The snapshots whose search keys are known.
+pub fn snapshots<'c>(
+    db: impl PgExecutor<'c> + 'c,
+) -> impl Stream<Item = Result<StoredSnapshot, sqlx::Error>> + 'c {
+    sqlx::query_as!(
+        StoredSnapshot,
+        r#"SELECT id, document, search_keys AS "search_keys!" FROM gda.person_snapshots
+           WHERE search_keys IS NOT NULL"#
+    )
+    .fetch(db)
+}
+
 /// An event.
 #[derive(Debug)]
 pub struct StoredEvent {

@@ -1,5 +1,7 @@
 //! Who is screened again because of an edition.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 
@@ -122,7 +124,6 @@ pub async fn of_edition(
 }
 
 /// A person and its last control of a type.
-#[derive(Debug)]
 pub struct Controlled {
     /// The person's number.
     pub id: i64,
@@ -130,8 +131,8 @@ pub struct Controlled {
     pub snapshot_id: i64,
     /// SHA-256 of that.
     pub snapshot: Vec<u8>,
-    /// JSON.
-    pub document: String,
+    /// What a search looks up for it.
+    pub search_keys: Option<Vec<u8>>,
     /// The import that brought it last.
     pub import_id: Option<i64>,
     /// The control's segment.
@@ -158,8 +159,8 @@ pub async fn in_range(
 ) -> Result<Vec<Controlled>, sqlx::Error> {
     sqlx::query_as!(
         Controlled,
-        r#"SELECT p.id, p.snapshot_id, s.hash AS snapshot, s.document, p.import_id, c.segment_id AS segment,
-                  c.snapshot_id AS controlled_snapshot, c.hits
+        r#"SELECT p.id, p.snapshot_id, s.hash AS snapshot, s.search_keys, p.import_id,
+                  c.segment_id AS segment, c.snapshot_id AS controlled_snapshot, c.hits
            FROM gda.persons p JOIN gda.person_snapshots s ON s.id = p.snapshot_id
            CROSS JOIN LATERAL (
                SELECT segment_id, snapshot_id, hits FROM gda.controls
@@ -185,8 +186,8 @@ pub async fn of_segment(
 ) -> Result<Vec<Controlled>, sqlx::Error> {
     sqlx::query_as!(
         Controlled,
-        r#"SELECT p.id, p.snapshot_id, s.hash AS snapshot, s.document, p.import_id, c.segment_id AS segment,
-                  c.snapshot_id AS controlled_snapshot, c.hits
+        r#"SELECT p.id, p.snapshot_id, s.hash AS snapshot, s.search_keys, p.import_id,
+                  c.segment_id AS segment, c.snapshot_id AS controlled_snapshot, c.hits
            FROM gda.controls late JOIN gda.persons p ON p.id = late.person_id
            JOIN gda.person_snapshots s ON s.id = p.snapshot_id
            CROSS JOIN LATERAL (
@@ -201,6 +202,18 @@ pub async fn of_segment(
     )
     .fetch_all(db)
     .await
+}
+
+/// JSON of snapshots, by their numbers.
+pub async fn documents(
+    db: impl PgExecutor<'_>,
+    snapshots: &[i64],
+) -> Result<HashMap<i64, String>, sqlx::Error> {
+    if snapshots.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = sqlx::query!("SELECT id, document FROM gda.person_snapshots WHERE id = ANY($1)", snapshots);
+    Ok(rows.fetch_all(db).await?.into_iter().map(|row| (row.id, row.document)).collect())
 }
 
 /// JSON of segments' headers.

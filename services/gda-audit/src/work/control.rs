@@ -29,6 +29,8 @@ pub struct Screened {
     pub document: String,
     /// SHA-256 of that.
     pub snapshot: Hash,
+    /// What a search looks up for it.
+    pub search_keys: Option<Vec<u8>>,
     /// Of what tells who it is; only where something was found.
     pub facts: Hash,
     /// For each control type of the flow, in their order.
@@ -54,6 +56,7 @@ impl Screened {
             reference: document.external_ref.external_ref_id.clone(),
             snapshot: sha256(json.as_bytes()),
             document: json,
+            search_keys: subject.search_keys(),
             facts: if is_found { document.facts_hash() } else { Hash::default() },
             findings,
         })
@@ -313,6 +316,7 @@ async fn store_persons(
             person_id: stored.id,
             hash: &person.snapshot,
             document: &person.document,
+            search_keys: person.search_keys.as_deref(),
         });
     persons::add_snapshots(db, new_snapshots).await?;
     let counting = Counting { flow_id: flow.id, control_types: &flow.control_types, import };

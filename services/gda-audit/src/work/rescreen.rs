@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use jobs::{Handler, HandlerError, Job, Lease};
 use opentelemetry::metrics::Histogram;
 use opentelemetry::{KeyValue, global};
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use tokio::sync::Mutex;
@@ -27,7 +28,7 @@ use crate::domain::audit::{self, ControlRow, ENGINE_VERSION, EditionRef, Header,
 use crate::domain::control::{ControlType, Hit};
 use crate::domain::flow::Flow;
 use crate::domain::person::{Hash, PersonDocument};
-use crate::domain::screening::Screener;
+use crate::domain::screening::{Screener, Sieve};
 use crate::store::audit::{self as audit_store, Head};
 use crate::store::editions::{self, StoredEdition};
 use crate::store::rescreenings::{self, Controlled};
@@ -176,6 +177,13 @@ enum Plan {
     Full,
 }
 
+/// A person to be controlled.
+struct Due {
+    person: Controlled,
+    /// Whether it must be screened to know the result.
+    may_change: bool,
+}
+
 /// A person to be recorded.
 struct Rescreened {
     person: Controlled,
@@ -284,11 +292,16 @@ impl Rescreener {
         let headers = rescreenings::headers(&mut tx, &segments).await?;
         drop(tx);
         let started = spent("reading", started);
-        let plans = self.plans(task, catalogue, headers).await?;
+        let plans = Arc::new(self.plans(task, catalogue, headers).await?);
+        let sieving = plans.clone();
+        let due = blocking(move || due(&sieving, persons)).await?;
+        let started = spent("screening", started);
+        let snapshots: Vec<i64> =
+            due.iter().filter(|due| due.may_change).map(|due| due.person.snapshot_id).collect();
+        let documents = rescreenings::documents(&self.background.pool, &snapshots).await?;
+        let started = spent("reading", started);
         let (task, catalogue) = (task.clone(), catalogue.clone());
-        let screening = tokio::task::spawn_blocking(move || screened(&task, &catalogue, &plans, persons));
-        let screened =
-            screening.await.map_err(|_| HandlerError::Failed("the screening failed".to_owned()))??;
+        let screened = blocking(move || screened(&task, &catalogue, &plans, due, &documents)).await??;
         spent("screening", started);
         Ok(screened)
     }
@@ -299,9 +312,9 @@ impl Rescreener {
         task: &Task,
         catalogue: &Catalogue,
         headers: Vec<(i64, String)>,
-    ) -> Result<HashMap<i64, Plan>, HandlerError> {
+    ) -> Result<FxHashMap<i64, Plan>, HandlerError> {
         let (flow, configuration) = (task.flow_of_type(), audit::configuration_hash(&task.flow));
-        let mut plans = HashMap::new();
+        let mut plans = FxHashMap::default();
         for (segment, header) in headers {
             let header: Header = serde_json::from_str(&header)
                 .map_err(|_| HandlerError::Permanent("a segment's header cannot be read".to_owned()))?;
@@ -425,25 +438,56 @@ fn spent(part: &'static str, since: Instant) -> Instant {
     now
 }
 
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, HandlerError> {
+    let work = tokio::task::spawn_blocking(work).await;
+    work.map_err(|_| HandlerError::Failed("the screening failed".to_owned()))
+}
+
+fn plan_of<'p>(plans: &'p FxHashMap<i64, Plan>, person: &Controlled) -> &'p Plan {
+    let is_known = person.controlled_snapshot == person.snapshot_id;
+    plans.get(&person.segment).filter(|_| is_known).unwrap_or(&Plan::Full)
+}
+
+/// Who is to be controlled, and of whom another result is possible.
+fn due(plans: &FxHashMap<i64, Plan>, persons: Vec<Controlled>) -> Vec<Due> {
+    let mut sieves: FxHashMap<*const Delta, (&Delta, Sieve<'_>)> = FxHashMap::default();
+    let mut due = Vec::with_capacity(persons.len());
+    for person in persons {
+        let may_change = match plan_of(plans, &person) {
+            Plan::Skip => continue,
+            Plan::Full => true,
+            Plan::Delta(delta) => {
+                let (_, sieve) =
+                    sieves.entry(Arc::as_ptr(delta)).or_insert_with(|| (delta.as_ref(), delta.sieve()));
+                delta.may_change(sieve, person.search_keys.as_deref(), person.hits.as_deref())
+            }
+        };
+        due.push(Due { person, may_change });
+    }
+    sieves.into_values().for_each(|(delta, sieve)| delta.keep(sieve));
+    due
+}
+
 fn screened(
     task: &Task,
     catalogue: &Catalogue,
-    plans: &HashMap<i64, Plan>,
-    persons: Vec<Controlled>,
+    plans: &FxHashMap<i64, Plan>,
+    due: Vec<Due>,
+    documents: &HashMap<i64, String>,
 ) -> Result<Vec<Rescreened>, HandlerError> {
     let unreadable =
         |_: serde_json::Error| HandlerError::Permanent("what is stored cannot be read".to_owned());
     let flow = task.flow_of_type();
     let mut full: Option<Screener<'_>> = None;
-    let mut screeners: HashMap<*const Delta, Screener<'_>> = HashMap::new();
-    let mut screened = Vec::with_capacity(persons.len());
-    for person in persons {
-        let is_known = person.controlled_snapshot == person.snapshot_id;
-        let plan = plans.get(&person.segment).filter(|_| is_known).unwrap_or(&Plan::Full);
-        if matches!(plan, Plan::Skip) {
+    let mut screeners: FxHashMap<*const Delta, Screener<'_>> = FxHashMap::default();
+    let mut screened = Vec::with_capacity(due.len());
+    for Due { mut person, may_change } in due {
+        if !may_change {
+            screened.push(Rescreened { hits: person.hits.take(), person, change: None });
             continue;
         }
-        let document: PersonDocument = serde_json::from_str(&person.document).map_err(unreadable)?;
+        let document = documents.get(&person.snapshot_id).ok_or_else(|| gone("the snapshot"))?;
+        let document: PersonDocument = serde_json::from_str(document).map_err(unreadable)?;
         let subject = document
             .subject()
             .map_err(|_| HandlerError::Permanent("what is stored cannot be screened".to_owned()))?;
@@ -451,7 +495,7 @@ fn screened(
             Some(hits) => serde_json::from_str(hits).map_err(unreadable)?,
             None => Vec::new(),
         };
-        let findings = match plan {
+        let findings = match plan_of(plans, &person) {
             Plan::Delta(delta) => {
                 let screener = screeners.entry(Arc::as_ptr(delta)).or_insert_with(|| delta.screener());
                 delta.screen(screener, catalogue, &subject, &last)
@@ -464,7 +508,7 @@ fn screened(
             }
         };
         let (hits, change) = match findings {
-            None => (person.hits.clone(), None),
+            None => (person.hits.take(), None),
             Some(findings) => {
                 (hits_json(&findings).map_err(unreadable)?, Some((findings, document.facts_hash())))
             }

@@ -15,10 +15,13 @@ use super::ledger::Ledger;
 use crate::anchor::{AnchorError, SignedHead};
 use crate::domain::audit::{self, ControlRow, EditionProof, EventKind, EventRow, GENESIS, Header, Screening};
 use crate::domain::control::{ControlType, hex};
-use crate::domain::person::{Hash, sha256};
+use crate::domain::person::{Hash, PersonDocument, sha256};
 use crate::domain::record::Record;
+use crate::domain::screening;
 use crate::store::audit::Head;
-use crate::store::proof::{self, StoredControl, StoredEdition, StoredEvent, StoredRecord, StoredSegment};
+use crate::store::proof::{
+    self, StoredControl, StoredEdition, StoredEvent, StoredRecord, StoredSegment, StoredSnapshot,
+};
 
 /// Rows that are read at once, but for a segment's.
 const ROWS: i64 = 20_000;
@@ -94,7 +97,7 @@ pub struct Fault {
     pub segment: Option<i64>,
     /// The row's position there.
     pub position: Option<i32>,
-    /// The edition, or the record's list and hash.
+    /// The edition, the record's list and hash, or the snapshot.
     pub id: Option<String>,
     /// What is wrong.
     pub reason: &'static str,
@@ -392,6 +395,12 @@ async fn check_rest(db: &mut PgConnection, head: Head, editions: &Editions) -> R
             check_record(&record)?;
         }
     }
+    {
+        let mut snapshots = pin!(proof::snapshots(&mut *db));
+        while let Some(snapshot) = snapshots.try_next().await? {
+            check_search_keys(&snapshot)?;
+        }
+    }
     if let Some(row) = proof::person_astray(&mut *db).await? {
         let fault =
             Fault::new(FaultKind::Projection, "the person stands at another snapshot than at this control");
@@ -413,6 +422,19 @@ fn check_record(stored: &StoredRecord) -> Result<(), Fault> {
     }
     let fault = Fault::new(FaultKind::Record, "the record is not what was hashed");
     Err(Fault { id: Some(format!("{}/{}", stored.source, hex::encode(&stored.hash))), ..fault })
+}
+
+/// False keys would hide the person from a re-screening. Those of another version of the engine are not used.
+fn check_search_keys(stored: &StoredSnapshot) -> Result<(), Fault> {
+    let written = || {
+        let document: PersonDocument = serde_json::from_str(&stored.document).ok()?;
+        document.subject().ok()?.search_keys()
+    };
+    if !screening::is_current(&stored.search_keys) || written().as_deref() == Some(&*stored.search_keys) {
+        return Ok(());
+    }
+    let fault = Fault::new(FaultKind::Snapshot, "the snapshot's search keys are not those of its document");
+    Err(Fault { id: Some(stored.id.to_string()), ..fault })
 }
 
 /// Holds the chain to all that is anchored: signed by our key, and the chain's at its place.

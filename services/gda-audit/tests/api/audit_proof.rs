@@ -143,7 +143,7 @@ async fn what_a_superuser_changes_is_named() {
                                                         AND segment_id = (SELECT max(id) FROM gda.segments);
                  UPDATE gda.controls SET position = 1 WHERE position = 9";
     let last_first = last.replace("-1", "-0");
-    let changes: [(&str, &str, Option<&str>, &str); 19] = [
+    let changes: [(&str, &str, Option<&str>, &str); 20] = [
         ("UPDATE gda.controls SET hits = replace(hits, '\"score\":', '\"score\":1')", "CONTROL", Some(&hit), "hashed"),
         ("UPDATE gda.controls SET hits = NULL", "CONTROL", Some(&hit), "hashed"),
         ("UPDATE gda.controls SET import_id = 7", "CONTROL", Some(&first), "hashed"),
@@ -161,6 +161,13 @@ async fn what_a_superuser_changes_is_named() {
             "hashed",
         ),
         ("DELETE FROM gda.person_snapshots WHERE document LIKE '%Durand%'", "SNAPSHOT", Some(&last_first), "missing"),
+        (
+            "UPDATE gda.person_snapshots SET search_keys = (SELECT search_keys FROM gda.person_snapshots WHERE id = 1)
+             WHERE id = 2",
+            "SNAPSHOT",
+            Some("2"),
+            "search keys",
+        ),
         (
             "DELETE FROM gda.controls WHERE position = 1 AND segment_id = (SELECT max(id) FROM gda.segments)",
             "ROW",

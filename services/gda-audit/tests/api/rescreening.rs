@@ -155,11 +155,21 @@ async fn what_is_found_is_what_a_control_against_everything_finds() {
     // The second list comes when everybody has been screened against the first.
     app.add_flows(&[("gda", &["BLACKLIST"])]).await;
     let mut persons = String::from("externalRefId,lastName,birthDate,proofOfIdNumber\n");
-    for n in 0..400 {
-        let (name, birth, document) = (chance.name(), chance.birth_date(), chance.document());
+    for n in 0..600 {
+        // A third is like nobody on the lists, but perhaps for a given name or a document.
+        let name = match n % 3 {
+            0 => chance.pick(&["Wolfgang Bexley", "Maria Thorvald", "Jean-Paul Osei", "Chidi Umeh"]),
+            _ => chance.name(),
+        };
+        let (birth, document) = (chance.birth_date(), chance.document());
         let _ = writeln!(persons, "{n},{name},{birth},{document}");
     }
-    assert_eq!(app.imported("gda", persons.clone()).await["accepted"], 400);
+    assert_eq!(app.imported("gda", persons.clone()).await["accepted"], 600);
+    // As some were stored before there were search keys.
+    sqlx::query("UPDATE gda.person_snapshots SET search_keys = NULL WHERE id % 5 = 0")
+        .execute(&app.pool)
+        .await
+        .unwrap();
     let first_of_b = import(&app, "B", &b).await;
     rescreened(&app, "B", &first_of_b).await;
 
@@ -191,6 +201,31 @@ async fn what_is_found_is_what_a_control_against_everything_finds() {
         }
     }
     assert!(found > 1_000 && changed > 500, "{found} {changed}: little was there to be compared");
+}
+
+#[tokio::test]
+async fn whom_the_changes_cannot_concern_is_not_read() {
+    let app = app_with(vec![blacklist("A")]).await;
+    let other = entry("2", "Somebody Else", "");
+    import(&app, "A", std::slice::from_ref(&other)).await;
+    app.add_flows(&[("gda", &["BLACKLIST"])]).await;
+    app.imported("gda", "externalRefId,lastName\np1,Farazan Quillab\np2,Farazan Unlisted\n").await;
+    // Who reads it fails.
+    let broken = "UPDATE gda.person_snapshots SET document = '' WHERE document LIKE '%Unlisted%'";
+    sqlx::query(broken).execute(&app.pool).await.unwrap();
+
+    let edition = import(&app, "A", &[other.clone(), entry("1", "Farazan Quillab", "")]).await;
+    assert_eq!(rescreened(&app, "A", &edition).await["flows"][0]["persons"], 2);
+    assert_eq!(state_and_statuses(&app, "p1").await.0, "POTENTIAL_RISK");
+
+    sqlx::query("UPDATE gda.person_snapshots SET search_keys = NULL").execute(&app.pool).await.unwrap();
+    let edition = import(&app, "A", &[other, entry("1", "Farazan Quillab", "1")]).await;
+    let path = format!("/lists/A/editions/{edition}/rescreening");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while app.get(&path).await["flows"][0]["state"] != "FAILED" {
+        assert!(Instant::now() < deadline, "what is not known to be of no concern is read");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 fn entry(id: &str, name: &str, phone: &str) -> Entry {

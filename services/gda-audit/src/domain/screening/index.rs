@@ -180,6 +180,26 @@ impl Index {
         Ok(Screener::new(self).screen(&Subject::of_person(person)?, threshold))
     }
 
+    /// The numbers of names that hold a token like this one, some of them more than once.
+    pub(super) fn names_alike(&self, token: &Token) -> impl Iterator<Item = u32> {
+        self.vocabulary.alike(token).into_iter().flat_map(|alike| self.postings.of_token(alike)).copied()
+    }
+
+    /// Whether a name may write a token apart.
+    pub(super) fn may_split(&self, token: &Token) -> bool {
+        names::joined_keys(token).any(|key| self.joined.contains(names::hash(key)))
+    }
+
+    /// Whether a name may write neighbours as one that have this among the hashes of their keys.
+    pub(super) fn may_be_joined_as(&self, key: u32) -> bool {
+        self.vocabulary.may_be_joined_as(key)
+    }
+
+    /// Whether a record has a document of this number.
+    pub(super) fn has_document(&self, number: &str) -> bool {
+        self.by_document.contains_key(number)
+    }
+
     fn name_tokens(&self, name: u32) -> &[u32] {
         let name = name as usize;
         &self.tokens[self.bounds[name].start as usize..self.bounds[name + 1].start as usize]
@@ -326,8 +346,7 @@ impl<'a> Screener<'a> {
     /// All records whose score reaches the threshold (0–100), the highest first, in the records' order where equal.
     pub fn screen(&mut self, subject: &Subject, threshold: f32) -> Vec<Hit> {
         let index = self.index;
-        // With fewer, the name's points and the most that facts add stay below the threshold.
-        let least = threshold - evidence::most_points(&subject.facts) - compare::ROUNDING;
+        let least = least(threshold, evidence::most_points(&subject.facts));
         let mut found: FxHashMap<u32, Best> = FxHashMap::default();
         for (query_name, name) in subject.names.iter().enumerate() {
             for namesake in self.namesakes(name, subject.facts.kind, least).iter() {
@@ -483,6 +502,11 @@ impl<'a> Screener<'a> {
         self.alike.insert(key, Rc::clone(&alike));
         alike
     }
+}
+
+/// The least points of a name that matters: with fewer it stays below the threshold, with all that facts add.
+pub(super) fn least(threshold: f32, facts_points: f32) -> f32 {
+    threshold - facts_points - compare::ROUNDING
 }
 
 /// Keeps an entry's best name: of equal ones the first of the query's, then of the record's, as a full comparison

@@ -6,8 +6,10 @@
 mod compare;
 mod evidence;
 mod index;
+mod sieve;
 mod subject;
 
 pub use compare::{AppliedScore, Comparison, DEFAULT_THRESHOLD, Property, compare};
 pub use index::{Hit, Index, Screener};
+pub use sieve::{Sieve, Words, is_current};
 pub use subject::{Person, PersonKind, Subject};
