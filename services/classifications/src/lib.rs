@@ -1,0 +1,3 @@
+//! Grants, follows and manages a credit insurer's limits on debtors (contract `classifications`).
+
+pub mod domain;
