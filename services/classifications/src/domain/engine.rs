@@ -185,7 +185,7 @@ pub struct Inputs {
     pub debtor: Profile,
     /// What screening says.
     pub sanctions: Sanctions,
-    /// What secure-consumer says, where it is asked.
+    /// What secure-consumer says of a French debtor; it is not asked of others.
     pub consumer_check: Option<ConsumerCheck>,
     /// What the insurer has at risk on the debtor, in euros, without the limit that this request would replace.
     pub exposure: Decimal,
@@ -370,9 +370,12 @@ fn requests(inputs: &Inputs, parameters: &Parameters, rules: &mut Rules) {
     let is_doubtful = inputs.sanctions != Sanctions::Clear;
     rules.refer("screening", word(&inputs.sanctions), "not CLEAR", is_doubtful, None);
     let consumer = inputs.consumer_check;
-    let is_doubtful = matches!(consumer, Some(ConsumerCheck::Red | ConsumerCheck::Unavailable));
+    let is_doubtful = match consumer {
+        Some(check) => matches!(check, ConsumerCheck::Red | ConsumerCheck::Unavailable),
+        None => inputs.country == Country::FR,
+    };
     let shown = consumer.map_or("not asked".to_owned(), |it| word(&it));
-    rules.refer("consumer-check", shown, "RED or UNAVAILABLE", is_doubtful, None);
+    rules.refer("consumer-check", shown, "RED or no answer", is_doubtful, None);
     if inputs.occasion == Occasion::Request {
         let euros = inputs.fx.to_eur(inputs.requested.value());
         let threshold = format!("> {} EUR", parameters.refer_above);

@@ -7,12 +7,14 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::classification::{Classification, Event, RequestType, ValidityReason};
+use super::classification::Classification;
 use super::contract::ContractNo;
 use super::date::date_of;
 use super::engine::{DecisionRecord, Rule};
+use super::event::{Event, ValidityReason};
 use super::money::Amount;
 use super::reason::{ChangeReason, DecisionReason};
+use super::request::RequestType;
 use super::state::{Actor, Party, Status};
 use super::tax_code::IdCheck;
 

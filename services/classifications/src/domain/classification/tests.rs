@@ -5,7 +5,10 @@ use proptest::prelude::*;
 use rust_decimal::dec;
 
 use super::*;
+use crate::domain::country::Country;
 use crate::domain::engine::{Decision, Price};
+use crate::domain::money::Currency;
+use crate::domain::tax_code::TaxCode;
 use crate::domain::view::{EventView, View};
 
 fn at(text: &str) -> DateTime<Utc> {

@@ -149,11 +149,12 @@ fn the_sandbox_comes_out_as_the_contract_has_it() {
 #[test]
 fn each_reason_for_a_referral_refers_on_its_own() {
     type Change = fn(&mut Inputs);
-    let cases: [(&str, Change); 11] = [
+    let cases: [(&str, Change); 12] = [
         ("screening", |it| it.sanctions = Sanctions::Unavailable),
         ("screening", |it| it.sanctions = Sanctions::Possible),
         ("consumer-check", |it| it.consumer_check = Some(ConsumerCheck::Red)),
         ("consumer-check", |it| it.consumer_check = Some(ConsumerCheck::Unavailable)),
+        ("consumer-check", |it| it.country = Country::FR),
         ("amount", |it| it.requested = eur("500000.01")),
         ("terms", |it| it.terms_days = 91),
         ("comments", |it| it.has_comments = true),
