@@ -123,8 +123,7 @@ impl Classification {
         new.standing.check(&new.request, contract, now)?;
         let decision = &new.decision.decision;
         let grant = decision.grant.map(|amount| {
-            let terms_days = new.request.terms_days.min(contract.terms_days);
-            let mut grant = granted(&new.request, contract, amount, terms_days);
+            let mut grant = granted(&new.request, contract, amount);
             grant.premium = decision.premium.map(|price| Premium {
                 rate_bps: price.rate_bps,
                 annual_amount: price.annual_amount,
@@ -400,8 +399,7 @@ impl Classification {
         if amount > contract.debtor_cap || amount.value() > aggregate_left {
             return Err(Refusal::Capacity);
         }
-        let terms_days = self.request.terms_days.min(contract.terms_days);
-        let mut grant = granted(&self.request, contract, amount, terms_days);
+        let mut grant = granted(&self.request, contract, amount);
         grant.premium = parameters.premium(amount, grade, self.request.currency).map(|price| Premium {
             rate_bps: price.rate_bps,
             annual_amount: price.annual_amount,
@@ -490,7 +488,7 @@ impl Classification {
         if !contract.is_in_force(date_of(now)) {
             return Err(Refusal::ContractNotInForce);
         }
-        if decision.decision.grant.is_none() || decision.decision.grant < self.at(now).granted_amount() {
+        if decision.decision.grant < self.at(now).granted_amount() {
             return Err(Refusal::Capacity);
         }
         let change = Change::Activated { decision: Some(Box::new(decision)) };
@@ -584,10 +582,10 @@ pub fn takes_over(events: &[Event]) -> bool {
     events.iter().any(|event| event.to == Status::Active && event.from.is_none_or(Status::is_pending))
 }
 
-fn granted(request: &Request, contract: &Contract, amount: Amount, terms_days: u16) -> Grant {
+fn granted(request: &Request, contract: &Contract, amount: Amount) -> Grant {
     Grant {
         amount,
-        terms_days,
+        terms_days: request.terms_days.min(contract.terms_days),
         payment_method: request.payment_method.clone(),
         commercial_risk_cover_pct: contract.commercial_risk_cover_pct,
         political_risk_cover_pct: contract.political_risk_cover_pct,

@@ -177,6 +177,13 @@ mod tests {
     }
 
     #[test]
+    fn the_insurer_needs_no_notice_for_insolvency_and_sanctions_only() {
+        let urgent: Vec<&str> =
+            ChangeReason::ALL.into_iter().filter(|it| it.is_urgent()).map(ChangeReason::as_str).collect();
+        assert_eq!(urgent, ["4", "5"]);
+    }
+
+    #[test]
     fn a_sanctions_hits_reason_tells_nothing() {
         assert_eq!(DecisionReason::NO_COMMENT.meaning(), "no comment");
     }

@@ -367,6 +367,8 @@ mod tests {
                 "11 SUPERSEDED",
             ]
         );
+        let hidden: Vec<Status> = Status::ALL.into_iter().filter(|it| !it.is_in_portfolio()).collect();
+        assert_eq!(hidden, [Status::Denied]);
         for status in Status::ALL {
             assert_eq!(serde_json::to_value(status).ok(), Some(status.as_str().into()));
             assert_eq!(Status::parse(status.as_str()), Some(status));

@@ -7,6 +7,7 @@ use rust_decimal::dec;
 use super::*;
 use crate::domain::country::Country;
 use crate::domain::engine::{Decision, Price};
+use crate::domain::event::ValidityReason;
 use crate::domain::money::Currency;
 use crate::domain::tax_code::TaxCode;
 use crate::domain::view::{EventView, View};
@@ -126,9 +127,35 @@ fn a_request_becomes_what_the_engine_says() {
         assert_eq!(it.endorsement_no, grant.map(|_| 1));
         assert_eq!(it.holding().is_some(), grant.is_some());
     }
+    assert_eq!(new(Outcome::Referred, None).grade, None, "not before it is decided");
     let term = active().grant.unwrap().term.unwrap();
     assert_eq!((term.effective_date, term.validity_date), (date("2026-11-22"), date("2027-11-21")));
     assert_eq!(new(Outcome::Offered, Some("30000")).grant.unwrap().term, None);
+}
+
+#[test]
+fn a_limit_is_valid_for_twelve_months_but_not_longer_than_its_contract() {
+    let term = |until: Option<&str>| {
+        let contract = Contract { until: until.map(date), ..contract() };
+        let term = Term::starting(date("2026-11-22"), &contract, &Parameters::default());
+        (term.validity_date, term.validity_reason)
+    };
+    assert_eq!(term(Some("2026-12-31")), (date("2026-12-31"), ValidityReason::Contract));
+    assert_eq!(term(Some("2027-11-21")), (date("2027-11-21"), ValidityReason::Contract));
+    assert_eq!(term(Some("2027-11-22")), (date("2027-11-21"), ValidityReason::Review));
+    assert_eq!(term(None), (date("2027-11-21"), ValidityReason::Review));
+}
+
+#[test]
+fn the_decision_code_says_how_the_request_was_answered() {
+    let code = |it: &Classification| View::for_insured(it).classification_decision_code;
+    let (it, now) = (active(), at(NOW));
+    assert_eq!(code(&it), "2");
+    assert_eq!(code(&new(Outcome::Granted, Some("99000"))), "5");
+    assert_eq!(code(&after(&it, it.reduce(Party::Insured, eur("60000"), now))), "9");
+    assert_eq!(code(&after(&it, it.cancel(Party::Insured, ChangeReason::NotNeeded, None, now))), "8");
+    assert_eq!(code(&new(Outcome::Denied, None)), "3");
+    assert_eq!(code(&new(Outcome::Referred, None)), "6");
 }
 
 #[test]
@@ -271,16 +298,24 @@ fn an_underwriter_is_bound_by_the_contract_and_what_was_asked_for() {
     assert_eq!(after(&study, decide(Some("12345.67"), 100_000)).granted_amount(), Some(eur("12345.67")));
     assert_eq!(decide(Some("100000.01"), 200_000), Err(Refusal::Amount(AmountFault::TooMuch)));
     assert_eq!(decide(None, 99_999), Err(Refusal::Capacity));
+    let (mut small, mut long) = (contract(), study.clone());
+    small.debtor_cap = eur("99999");
+    long.request.terms_days = 120;
+    let ruling = Ruling::Grant { amount: None, reasons: Vec::new() };
+    let (standing, left) = (Standing::default(), Decimal::from(100_000));
+    let refused = study.decide(&ruling, &small, &standing, left, &Parameters::default(), now);
+    assert_eq!(refused, Err(Refusal::Capacity));
+    let granted =
+        after(&long, long.decide(&ruling, &contract(), &standing, left, &Parameters::default(), now));
+    assert_eq!(granted.grant.unwrap().terms_days, 90);
 
     let deny = Ruling::Deny { reasons: Vec::new() };
-    let standing = Standing::default();
     let denied = study.decide(&deny, &contract(), &standing, Decimal::ZERO, &Parameters::default(), now);
     assert_eq!(after(&study, denied).reason_codes, [DecisionReason::OTHER]);
 
     let mut risky = study.clone();
     risky.decision.as_mut().unwrap().decision.grade = Some(2);
     let ruling = Ruling::Grant { amount: Some(eur("30000")), reasons: Vec::new() };
-    let left = Decimal::from(100_000);
     let offer = risky.decide(&ruling, &contract(), &standing, left, &Parameters::default(), now);
     let offer = after(&risky, offer);
     assert_eq!(offer.status, Status::PremiumPending);
@@ -305,6 +340,20 @@ fn an_increase_takes_the_limits_place_and_keeps_its_endorsement() {
     let standing = Standing::of([&old, &higher], at(NOW));
     assert_eq!(standing.limit.unwrap().request_no, 2);
     assert!(old.supersede(3, at(NOW)).is_err());
+
+    let limit = Standing::of([&it], at(NOW));
+    let request = asked(RequestType::Increase, "200000");
+    let study = requested(request, &limit, answered(Outcome::Referred, None), NOW).unwrap();
+    let study = Classification::first(&study).unwrap();
+    let decide = |amount: &str| {
+        let ruling = Ruling::Grant { amount: Some(eur(amount)), reasons: Vec::new() };
+        let left = Decimal::from(5_000_000);
+        study.decide(&ruling, &contract(), &limit, left, &Parameters::default(), at(NOW))
+    };
+    assert_eq!(decide("100000"), Err(Refusal::Amount(AmountFault::NotAnIncrease)));
+    assert_eq!(after(&study, decide("100000.01")).endorsement_no, Some(1));
+    let denied = new(Outcome::Denied, None);
+    assert_eq!(Standing::of([&it, &denied], at(NOW)).endorsement_no, Some(1));
     assert!(!takes_over(&it.deactivate(Party::Insured, None, at(NOW)).unwrap()));
 }
 
@@ -326,6 +375,8 @@ fn a_debtor_has_one_limit_and_one_open_request() {
     assert_eq!(check(Prolongation, "100000", &[&limit], NOW), Ok(()));
     assert_eq!(check(Prolongation, "100001", &[&limit], NOW), Err(Refusal::Amount(AmountFault::TooMuch)));
     assert_eq!(check(New, "1", &[], "2028-12-31T23:00:00Z"), Err(Refusal::ContractNotInForce));
+    assert_eq!(check(New, "1", &[], "2028-12-31T22:59:59Z"), Ok(()));
+    assert_eq!(check(New, "1", &[], "2025-12-31T22:59:59Z"), Err(Refusal::ContractNotInForce));
     let mut dollars = asked(New, "1");
     dollars.currency = Currency::parse("USD").unwrap();
     assert_eq!(Standing::default().check(&dollars, &contract(), at(NOW)), Err(Refusal::Currency));

@@ -183,6 +183,30 @@ fn a_bound_itself_is_not_beyond_it() {
 }
 
 #[test]
+fn grades_begin_at_their_bound_and_premiums_are_rounded_to_the_nearest_cent() {
+    let parameters = Parameters::default();
+    for (z, grade) in [
+        ("-0.0001", 1),
+        ("0", 3),
+        ("1.0999", 3),
+        ("1.1", 4),
+        ("1.75", 5),
+        ("2.6", 6),
+        ("4", 7),
+        ("5.5", 8),
+        ("7", 9),
+    ] {
+        assert_eq!(parameters.base_grade(z.parse().unwrap()), grade, "{z}");
+    }
+    for (days, change) in [(-5, 1), (0, 1), (1, 0), (15, 0), (16, -1), (30, -1), (31, -2), (60, -2), (61, -3)]
+    {
+        assert_eq!(parameters.lateness(days), change, "{days}");
+    }
+    let premium = |grant: &str| parameters.premium(eur(grant), Some(4), Currency::EUR).unwrap().annual_amount;
+    assert_eq!((premium("12342.50"), premium("12342.49")), (eur("74.06"), eur("74.05")));
+}
+
+#[test]
 fn a_denial_comes_before_a_referral() {
     let decision = decide(&with(inputs(GOOD, 5, 0, "600000"), |it| {
         it.debtor.is_insolvent = true;
