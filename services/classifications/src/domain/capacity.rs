@@ -92,8 +92,8 @@ mod tests {
         let currency = Currency::parse("USD").unwrap();
         let rates = FxTable(vec![FxRate { currency, date: day, rate: "1.10".parse().unwrap() }]);
         let holdings = [
-            holding("90000000001", "A00000018", "EUR", "100000"),
             holding("90000000001", "A00000018", "EUR", "150000"),
+            holding("90000000001", "A00000018", "EUR", "100000"),
             holding("90000000002", "A00000018", "USD", "110000"),
         ];
         let exposure_without = |except| exposure(&holdings, except, &rates, day).unwrap();

@@ -255,6 +255,8 @@ fn a_cancellation_has_its_dates() {
     assert_eq!(status(&noticed, "2026-12-21T23:00:00Z"), Status::Cancelled);
     let later = noticed.cancel(Party::Insured, NotNeeded, Some(date("2027-01-01")), now);
     assert!(matches!(later, Err(Refusal::EffectiveDate { .. })), "notice can't be put off");
+    let again = noticed.cancel(Party::Insured, NotNeeded, Some(date("2026-12-22")), now);
+    assert!(again.is_err(), "nor given twice");
     let sooner = noticed.cancel(Party::Insured, NotNeeded, Some(date("2026-12-01")), now);
     assert_eq!(status(&after(&noticed, sooner), "2026-12-01T00:00:00Z"), Status::Cancelled);
 
