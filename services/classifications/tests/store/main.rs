@@ -1,0 +1,1 @@
+//! The work layer against a real PostgreSQL.
