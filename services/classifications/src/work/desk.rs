@@ -216,7 +216,7 @@ impl Desk {
         };
         match rule() {
             Ok(ruled) => self.settle(locked, &situation, None, ruled, by, guard, now).await,
-            Err(error) => refuse(locked, error).await,
+            Err(error) => self.refuse(locked, error, by, guard, now).await,
         }
     }
 
@@ -393,7 +393,7 @@ impl Desk {
             return Err(CommandError::NotFound);
         };
         let Some(stored) = subject(&situation, named, request_no, now) else {
-            return refuse(locked, CommandError::NotFound).await;
+            return self.refuse(locked, CommandError::NotFound, by, guard, now).await;
         };
         let version = stored.classification.at(now).version;
         let ruled = match guard.if_match {
@@ -405,7 +405,7 @@ impl Desk {
         };
         match ruled {
             Ok(ruled) => self.settle(locked, &situation, Some(stored), ruled, by, guard, now).await,
-            Err(error) => refuse(locked, error).await,
+            Err(error) => self.refuse(locked, error, by, guard, now).await,
         }
     }
 
@@ -573,6 +573,24 @@ impl Desk {
         Ok(Done { classification: it, is_replayed: false })
     }
 
+    /// Changes nothing. A command that came while the same one was carried out under its key is that one's repetition, though
+    /// what it finds now refuses it.
+    async fn refuse(
+        &self,
+        locked: Locked,
+        error: CommandError,
+        by: &By,
+        guard: &Guard,
+        now: DateTime<Utc>,
+    ) -> Result<Done, CommandError> {
+        locked.roll_back().await?;
+        let Some(key) = guard.key() else { return Err(error) };
+        match kept_under(&self.pool, by, key, now).await? {
+            Some(kept) => self.replay(&kept, guard).await,
+            None => Err(error),
+        }
+    }
+
     /// What a command that was carried out before was answered.
     async fn replay(&self, kept: &Kept, guard: &Guard) -> Result<Done, CommandError> {
         let fingerprint = guard.idempotency.as_ref().map(|idempotency| idempotency.fingerprint.as_slice());
@@ -633,11 +651,6 @@ fn subject<'a>(
         Named::Request(_) => requested,
         Named::Endorsement(_) | Named::Debtor(_) => live.or(requested),
     }
-}
-
-async fn refuse(locked: Locked, error: CommandError) -> Result<Done, CommandError> {
-    locked.roll_back().await?;
-    Err(error)
 }
 
 /// Whether another transaction was in the way: a deadlock, or a row that was added meanwhile.
