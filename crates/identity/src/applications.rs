@@ -78,6 +78,7 @@ impl AuthorizationServer {
                 audiences: &audiences,
                 roles: &[],
                 redirect_uris: &redirect_uris,
+                products: None,
                 owner_id: Some(owner.id),
             };
             if clients::insert(&self.pool, &stored, self.clock.now()).await? {
@@ -90,6 +91,7 @@ impl AuthorizationServer {
                     audiences: audiences.to_vec(),
                     roles: Vec::new(),
                     redirect_uris,
+                    products: None,
                     is_enabled: true,
                 };
                 let client_secret = secret_hash.map(|_| credentials.client_secret);

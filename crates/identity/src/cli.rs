@@ -48,6 +48,15 @@ pub enum ClientsCommand {
         /// The client's id.
         client_id: String,
     },
+    /// Subscribe a client to these products and no others; tokens got up to 2 seconds from now are revoked within a
+    /// second.
+    Subscribe {
+        /// The client's id.
+        client_id: String,
+        /// `oauth`, without which it gets no tokens, or a service; may be repeated. All products if none is given.
+        #[arg(long = "product")]
+        products: Vec<String>,
+    },
     /// Print all clients.
     List,
 }
@@ -72,6 +81,10 @@ pub struct CreateClient {
     /// A role of the tokens that it gets for itself; may be repeated.
     #[arg(long = "role")]
     roles: Vec<String>,
+    /// A product that it is subscribed to: `oauth`, without which it gets no tokens, or a service; may be repeated. All
+    /// products if not given.
+    #[arg(long = "product")]
+    products: Vec<String>,
     /// The client can't keep a secret and gets none.
     #[arg(long)]
     public: bool,
@@ -170,18 +183,29 @@ impl ClientsCommand {
                 tx.commit().await?;
                 Ok(writeln!(on.output, "client_secret {}", secret.expose_secret())?)
             }
+            Self::Subscribe { client_id, products } => {
+                let listed = (!products.is_empty()).then_some(products.as_slice());
+                let mut tx = on.pool.begin().await?;
+                ensure!(
+                    clients::set_products(&mut tx, client_id, listed, on.clock.now()).await?,
+                    "there is no client {client_id}"
+                );
+                tx.commit().await?;
+                Ok(writeln!(on.output, "subscribed {client_id}")?)
+            }
             Self::List => {
                 for client in clients::all(on.pool).await? {
                     let grants: Vec<_> = client.grants.iter().map(Grant::to_string).collect();
                     writeln!(
                         on.output,
-                        "{}\t{}\t{}\t{}\t{}\t{}\t{}",
+                        "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
                         client.client_id,
                         if client.is_enabled { "enabled" } else { "disabled" },
                         client.client_type.as_str(),
                         grants.join(","),
                         client.scopes,
                         client.audiences.join(","),
+                        client.products.as_ref().map_or("all products".to_owned(), |it| it.join(",")),
                         client.name,
                     )?;
                 }
@@ -218,6 +242,7 @@ impl CreateClient {
             audiences: if self.audiences.is_empty() { &own } else { &self.audiences },
             roles: &self.roles,
             redirect_uris: &[],
+            products: (!self.products.is_empty()).then_some(self.products.as_slice()),
             owner_id: None,
         };
         ensure!(

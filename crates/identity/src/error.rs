@@ -27,7 +27,7 @@ pub enum OAuthError {
     /// or another client's.
     #[error("{0}")]
     InvalidGrant(&'static str),
-    /// 400 `unauthorized_client`: the client may not use this grant.
+    /// 400 `unauthorized_client`: the client may not use this grant, or is not subscribed to the authorization server.
     #[error("the client may not use this grant")]
     UnauthorizedClient,
     /// 400 `unsupported_grant_type`

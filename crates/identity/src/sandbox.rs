@@ -79,6 +79,7 @@ pub async fn load(
         audiences: &sandbox.audiences,
         roles: &[],
         redirect_uris: &[],
+        products: None,
         owner_id: None,
     };
     let mut tx = pool.begin().await?;

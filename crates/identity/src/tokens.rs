@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::AuthorizationServer;
-use crate::domain::client::{Client, Grant};
+use crate::domain::client::{Client, Grant, OAUTH};
 use crate::domain::credentials::OpaqueToken;
 use crate::domain::scopes::Scopes;
 use crate::domain::user::User;
@@ -52,6 +52,7 @@ struct NewAccessToken<'a> {
     roles: &'a [String],
     username: Option<&'a str>,
     grant_id: Option<Uuid>,
+    products: Option<&'a [String]>,
 }
 
 pub(crate) const WRONG_LOGIN: OAuthError = OAuthError::InvalidGrant("the username or the password is wrong");
@@ -116,6 +117,7 @@ impl AuthorizationServer {
             roles: &client.roles,
             username: None,
             grant_id: None,
+            products: client.products.as_deref(),
         };
         self.issue(&token, None, self.clock.now())
     }
@@ -277,6 +279,7 @@ impl AuthorizationServer {
             roles: &user.roles,
             username: Some(user.username.expose()),
             grant_id: Some(grant_id),
+            products: client.and_then(|client| client.products.as_deref()),
         };
         self.issue(&token, Some(refresh.token.clone()), now)
     }
@@ -301,6 +304,7 @@ impl AuthorizationServer {
             roles: token.roles.to_vec(),
             preferred_username: token.username.map(|name| name.to_owned().into()),
             sid: token.grant_id.map(|id| id.to_string()),
+            products: token.products.map(<[String]>::to_vec),
         };
         let access_token = Personal::new(self.keys.sign(&claims)?);
         Ok(Tokens { access_token, expires_in, token_type: "Bearer", scope: claims.scope, refresh_token })
@@ -335,5 +339,5 @@ pub(crate) struct RefreshTokenState {
 }
 
 fn require(client: &Client, grant: Grant) -> Result<(), OAuthError> {
-    if client.grants.contains(&grant) { Ok(()) } else { Err(OAuthError::UnauthorizedClient) }
+    if client.is_subscribed(OAUTH) && client.grants.contains(&grant) { Ok(()) } else { Err(OAuthError::UnauthorizedClient) }
 }

@@ -34,6 +34,16 @@ pub struct Claims {
     /// The grant that the token belongs to: revoking the grant revokes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
+    /// The products that the client is subscribed to; all where there is no list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub products: Option<Vec<String>>,
+}
+
+impl Claims {
+    /// Whether the client is subscribed to a product, such as a service by its name.
+    pub fn is_subscribed(&self, product: &str) -> bool {
+        self.products.as_ref().is_none_or(|products| products.iter().any(|name| name == product))
+    }
 }
 
 /// `aud`: one name or several (RFC 7519 §4.1.3).

@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use super::scopes::Scopes;
 
+/// The authorization server itself, as a product.
+pub const OAUTH: &str = "oauth";
+
 /// A grant that a client may be allowed (refreshing comes with [`Grant::Password`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grant {
@@ -103,6 +106,15 @@ pub struct Client {
     pub roles: Vec<String>,
     /// Absolute http and https URLs.
     pub redirect_uris: Vec<String>,
+    /// The products that it is subscribed to; all where there is no list.
+    pub products: Option<Vec<String>>,
     /// Whether it, and the user who registered it, may be used.
     pub is_enabled: bool,
+}
+
+impl Client {
+    /// Whether it is subscribed to a product: [`OAUTH`], or a service by its name.
+    pub fn is_subscribed(&self, product: &str) -> bool {
+        self.products.as_ref().is_none_or(|products| products.iter().any(|name| name == product))
+    }
 }

@@ -23,6 +23,7 @@ pub(crate) struct NewClient<'a> {
     pub(crate) audiences: &'a [String],
     pub(crate) roles: &'a [String],
     pub(crate) redirect_uris: &'a [String],
+    pub(crate) products: Option<&'a [String]>,
     pub(crate) owner_id: Option<i64>,
 }
 
@@ -41,6 +42,7 @@ struct Row {
     audiences: Vec<String>,
     roles: Vec<String>,
     redirect_uris: Vec<String>,
+    products: Option<Vec<String>>,
     disabled_at: Option<DateTime<Utc>>,
     owner_scopes: Option<Vec<String>>,
     owner_disabled_at: Option<DateTime<Utc>>,
@@ -66,6 +68,7 @@ impl From<Row> for ClientAccount {
             audiences: row.audiences,
             roles: row.roles,
             redirect_uris: row.redirect_uris,
+            products: row.products,
             is_enabled: row.disabled_at.is_none() && row.owner_disabled_at.is_none(),
         };
         Self { client, secret_hash: row.secret_hash.map(Personal::new) }
@@ -78,7 +81,7 @@ macro_rules! select_clients {
         sqlx::query_as!(
             Row,
             r#"SELECT c.client_id, c.name, c.secret_hash, c.grants, c.scopes, c.audiences, c.roles, c.redirect_uris,
-                      c.disabled_at, o.scopes AS "owner_scopes?", o.disabled_at AS "owner_disabled_at?"
+                      c.products, c.disabled_at, o.scopes AS "owner_scopes?", o.disabled_at AS "owner_disabled_at?"
                FROM identity.clients c LEFT JOIN identity.users o ON o.id = c.owner_id "# + $following
             $(, $argument)*
         )
@@ -111,8 +114,9 @@ pub(crate) async fn insert(
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "INSERT INTO identity.clients
-             (client_id, name, secret_hash, grants, scopes, audiences, roles, redirect_uris, owner_id, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             (client_id, name, secret_hash, grants, scopes, audiences, roles, redirect_uris, products, owner_id,
+              created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          ON CONFLICT (client_id) DO NOTHING",
         client.client_id,
         client.name,
@@ -122,6 +126,7 @@ pub(crate) async fn insert(
         client.audiences,
         client.roles,
         client.redirect_uris,
+        client.products,
         client.owner_id,
         now
     );
@@ -136,12 +141,14 @@ pub(crate) async fn upsert(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO identity.clients
-             (client_id, name, secret_hash, grants, scopes, audiences, roles, redirect_uris, owner_id, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, $9)
+             (client_id, name, secret_hash, grants, scopes, audiences, roles, redirect_uris, products, owner_id,
+              created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, $10)
          ON CONFLICT (client_id) DO UPDATE
          SET name = excluded.name, secret_hash = excluded.secret_hash, grants = excluded.grants,
              scopes = excluded.scopes, audiences = excluded.audiences, roles = excluded.roles,
-             redirect_uris = excluded.redirect_uris, owner_id = NULL, disabled_at = NULL",
+             redirect_uris = excluded.redirect_uris, products = excluded.products, owner_id = NULL,
+             disabled_at = NULL",
         client.client_id,
         client.name,
         client.secret_hash.map(|hash| hash.expose().as_str()),
@@ -150,6 +157,7 @@ pub(crate) async fn upsert(
         client.audiences,
         client.roles,
         client.redirect_uris,
+        client.products,
         now
     )
     .execute(db)
@@ -190,6 +198,23 @@ pub(crate) async fn set_secret(
     if done.execute(&mut *tx).await?.rows_affected() == 0 {
         return Ok(false);
     }
-    super::revocations::insert(tx, &Revocation::of_old_secret(client_id.to_owned(), now)).await?;
+    super::revocations::insert(tx, &Revocation::before_change(client_id.to_owned(), now)).await?;
+    Ok(true)
+}
+
+/// Subscribes a client to products, to all of them where there is no list, and revokes its tokens, which say otherwise;
+/// whether there is such a client.
+pub(crate) async fn set_products(
+    tx: &mut PgConnection,
+    client_id: &str,
+    products: Option<&[String]>,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let done =
+        sqlx::query!("UPDATE identity.clients SET products = $2 WHERE client_id = $1", client_id, products);
+    if done.execute(&mut *tx).await?.rows_affected() == 0 {
+        return Ok(false);
+    }
+    super::revocations::insert(tx, &Revocation::before_change(client_id.to_owned(), now)).await?;
     Ok(true)
 }

@@ -67,8 +67,8 @@ impl Revocation {
         Self::of_client_until(client_id, now + IN_FLIGHT)
     }
 
-    /// Of a client that gets another secret.
-    pub(crate) fn of_old_secret(client_id: String, now: DateTime<Utc>) -> Self {
+    /// Of a client that gets another secret or other products.
+    pub(crate) fn before_change(client_id: String, now: DateTime<Utc>) -> Self {
         Self::of_client_until(client_id, now + CLOCK_SKEW)
     }
 

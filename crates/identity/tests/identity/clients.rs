@@ -193,3 +193,59 @@ async fn no_request_however_odd_is_answered_with_a_server_error() {
         }
     }
 }
+
+#[actix_web::test]
+async fn a_client_gets_tokens_only_while_it_is_subscribed_to_them_and_they_name_its_products() {
+    let test = TestServer::start().await;
+    let app = app(&test).await;
+    let created = test
+        .clients(&[
+            "create",
+            "Portal",
+            "--client-id",
+            "portal",
+            "--grant",
+            "password",
+            "--grant",
+            "client_credentials",
+            "--scope",
+            "read",
+            "--product",
+            "gda-audit",
+        ])
+        .await
+        .unwrap();
+    let secret = printed(&created, "client_secret").to_owned();
+    let tokens = async |fields: &[(&str, &str)]| {
+        let client = [("client_id", "portal"), ("client_secret", secret.as_str())];
+        call(&app, form("/token", &[fields, &client].concat())).await
+    };
+    let own = [("grant_type", "client_credentials")];
+    let login = [("grant_type", "password"), ("username", "demo1"), ("password", "sandbox")];
+    for grant in [&own[..], &login[..]] {
+        assert_eq!(tokens(grant).await.refusal(), (400, "unauthorized_client".to_owned()));
+    }
+
+    test.clients(&["subscribe", "portal", "--product", "oauth", "--product", "gda-audit"]).await.unwrap();
+    test.clock.advance(chrono::TimeDelta::seconds(3));
+    let of_user = tokens(&login).await;
+    let refreshed =
+        tokens(&[("grant_type", "refresh_token"), ("refresh_token", &of_user.text("refresh_token"))]).await;
+    for answer in [tokens(&own).await, refreshed] {
+        let claims = whoami_with(&app, &answer.text("access_token")).await.body;
+        assert_eq!(claims["products"], serde_json::json!(["oauth", "gda-audit"]));
+    }
+    assert!(test.clients(&["list"]).await.unwrap().contains("oauth,gda-audit"));
+
+    test.clients(&["subscribe", "portal"]).await.unwrap();
+    let replica = app_of(&test.replica().await, &test.clock, SERVICE).await;
+    assert_eq!(
+        whoami_with(&replica, &of_user.text("access_token")).await.status,
+        401,
+        "what it says is no longer so"
+    );
+    test.clock.advance(chrono::TimeDelta::seconds(3));
+    let claims = whoami_with(&app, &tokens(&own).await.text("access_token")).await.body;
+    assert_eq!(claims.get("products"), None, "all of them");
+    assert!(test.clients(&["subscribe", "nobody"]).await.is_err());
+}
