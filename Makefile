@@ -93,7 +93,7 @@ sqlx-prepare:
 	export PATH="$(TOOLS)/bin:$$PATH" SQLX_OFFLINE=false
 	cargo run --quiet --locked -p testkit --example with-postgres -- bash -euc '
 		for part in crates/identity crates/jobs crates/webhooks services/reconciliation services/gda-audit \
-				services/secure-consumer; do
+				services/secure-consumer services/classifications; do
 			(cd "$$part" && sqlx migrate run)
 		done
 		cargo sqlx prepare --workspace -- --all-targets'
