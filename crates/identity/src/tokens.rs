@@ -339,5 +339,9 @@ pub(crate) struct RefreshTokenState {
 }
 
 fn require(client: &Client, grant: Grant) -> Result<(), OAuthError> {
-    if client.is_subscribed(OAUTH) && client.grants.contains(&grant) { Ok(()) } else { Err(OAuthError::UnauthorizedClient) }
+    if client.is_subscribed(OAUTH) && client.grants.contains(&grant) {
+        Ok(())
+    } else {
+        Err(OAuthError::UnauthorizedClient)
+    }
 }

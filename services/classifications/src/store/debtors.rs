@@ -13,7 +13,7 @@ pub async fn put(
     source: &str,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    let text = |read: fn(&Debtor) -> &str| debtors.iter().map(|debtor| read(debtor)).collect::<Vec<_>>();
+    let text = |read: fn(&Debtor) -> &str| debtors.iter().map(read).collect::<Vec<_>>();
     let profiles: Vec<String> = debtors
         .iter()
         .map(|debtor| serde_json::to_string(&debtor.profile))

@@ -262,14 +262,16 @@ async fn run(office: &Office, steps: Vec<Step>) {
             }
         }
     }
-    for it in model.0.values() { println!("MODEL {:?} v{}", it.status, it.version); }
+    for it in model.0.values() {
+        println!("MODEL {:?} v{}", it.status, it.version);
+    }
     let now = office.clock.now().trunc_subsecs(6);
     for (request_no, expected) in &model.0 {
         let expected = expected.at(now);
         assert_eq!(office.show(FIRST, *request_no).await, expected);
         let filter = Filter { request_no: Some(*request_no), ..Filter::default() };
         let past = desk.list(&underwriter(), &number_of, &filter, None, Some(now)).await.unwrap();
-        assert_eq!(past.try_collect::<Vec<_>>().await.unwrap(), [expected.clone()]);
+        assert_eq!(past.try_collect::<Vec<_>>().await.unwrap(), std::slice::from_ref(&expected));
     }
     office.assert_consistent().await;
     sweeper::sweep(&sweeping, ISSUER, now).await.unwrap();

@@ -234,13 +234,13 @@ impl Office {
 
     /// Every row is what its events say, and no aggregate is miscounted.
     pub async fn assert_consistent(&self) {
-        let rows: Vec<(uuid::Uuid, serde_json::Value, Option<serde_json::Value>, i64, Vec<u8>)> =
-            sqlx::query_as(
-                "SELECT id, document, decision, version, head FROM classifications.classifications",
-            )
-            .fetch_all(&self.pool)
-            .await
-            .unwrap();
+        type Row = (uuid::Uuid, serde_json::Value, Option<serde_json::Value>, i64, Vec<u8>);
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT id, document, decision, version, head FROM classifications.classifications",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .unwrap();
         for (id, mut document, decision, version, head) in rows {
             document["decision"] = decision.unwrap_or_default();
             let row: Classification = serde_json::from_value(document).unwrap();
